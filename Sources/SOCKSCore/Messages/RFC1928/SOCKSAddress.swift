@@ -1,0 +1,81 @@
+public import NIOCore
+
+/// An address field with its port (RFC 1928 sections 4 to 6): `ATYP address port`. Valid by construction.
+public struct SOCKSAddress: Hashable, Sendable {
+  public var host: SOCKSHost
+  public var port: UInt16
+
+  public init(host: SOCKSHost, port: UInt16) {
+    self.host = host
+    self.port = port
+  }
+
+  public init(_ address: IPAddress, port: UInt16) {
+    self.init(host: .address(address), port: port)
+  }
+
+  /// "a port number and address of all zeros", where there is nothing better to say.
+  public static let unspecified = Self(.v4(0), port: 0)
+}
+
+extension SOCKSAddress: CustomStringConvertible {
+  public var description: String {
+    if case .address(let address) = self.host, case .v6 = address { return "[\(address)]:\(self.port)" }
+    return "\(self.host):\(self.port)"
+  }
+}
+
+extension SOCKSAddress {
+  /// The ATYP octet (RFC 1928 section 5).
+  enum AddressType {
+    static let v4: UInt8 = 0x01
+    static let name: UInt8 = 0x03
+    static let v6: UInt8 = 0x04
+  }
+
+  /// Reads one address with its port; nil when more octets are needed. On nil or an error the buffer's position is
+  /// unspecified: callers read from a copy.
+  ///
+  /// - Throws: `unsupportedAddressType`; `malformedMessage` for an empty name or one with control characters.
+  static func read(from buffer: inout ByteBuffer) throws(SOCKSError) -> Self? {
+    guard let type: UInt8 = buffer.readInteger() else { return nil }
+    let host: SOCKSHost
+    switch type {
+    case AddressType.v4:
+      guard let value: UInt32 = buffer.readInteger() else { return nil }
+      host = .address(.v4(value))
+    case AddressType.v6:
+      guard let (high, low) = buffer.readMultipleIntegers(as: (UInt64, UInt64).self) else { return nil }
+      host = .address(.v6(high: high, low: low))
+    case AddressType.name:
+      guard let length: UInt8 = buffer.readInteger() else { return nil }
+      guard let octets = buffer.readBytes(length: Int(length)) else { return nil }
+      guard let text = String(validating: octets, as: UTF8.self) else {
+        throw SOCKSError(.malformedMessage, "the host name is not UTF-8")
+      }
+      do throws(SOCKSError) {
+        host = .name(try DomainName(text))
+      } catch {
+        throw SOCKSError(.malformedMessage, error.detail)
+      }
+    default:
+      throw SOCKSError(.unsupportedAddressType, "address type \(hexadecimal(type))")
+    }
+    guard let port: UInt16 = buffer.readInteger() else { return nil }
+    return Self(host: host, port: port)
+  }
+
+  func write(into buffer: inout ByteBuffer) {
+    switch self.host {
+    case .address(.v4(let value)):
+      buffer.writeMultipleIntegers(AddressType.v4, value)
+    case .address(.v6(let high, let low)):
+      buffer.writeMultipleIntegers(AddressType.v6, high, low)
+    case .name(let name):
+      // A name has at most 255 octets by construction.
+      buffer.writeMultipleIntegers(AddressType.name, UInt8(clamping: name.octets.count))
+      buffer.writeBytes(name.octets)
+    }
+    buffer.writeInteger(self.port)
+  }
+}

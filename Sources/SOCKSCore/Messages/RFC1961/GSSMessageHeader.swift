@@ -1,0 +1,41 @@
+public import NIOCore
+
+/// What stands before the token of a message (RFC 1961 section 3.4), or a whole abort.
+public enum GSSMessageHeader: Hashable, Sendable {
+  /// The type is never `abort`; the length is 0 to 65,535.
+  case message(GSSMessageType, tokenLength: Int)
+  case abort
+
+  /// The abort is "ver mtyp" and nothing else (RFC 1961 section 3.8).
+  static let abortLength = 2
+
+  /// Looks at the message that begins `offset` octets behind the reader index, and consumes nothing; nil when more
+  /// octets are needed. Two octets decide whether a length follows.
+  ///
+  /// - Throws: as ``GSSMessage/decode(from:)``.
+  public static func peek(in buffer: ByteBuffer, at offset: Int = 0) throws(SOCKSError) -> Self? {
+    let start = buffer.readerIndex + offset
+    guard let version: UInt8 = buffer.getInteger(at: start) else { return nil }
+    guard version != SOCKSVersion.socks5 else {
+      throw SOCKSError(.clearMessageWhereProtectionIsDue, "a SOCKS message in clear came instead of a GSS-API message")
+    }
+    try SOCKSVersion.check(version, is: SOCKSVersion.gssapi, in: "the GSS-API message")
+    guard let typeOctet: UInt8 = buffer.getInteger(at: start + 1) else { return nil }
+    guard let type = GSSMessageType(rawValue: typeOctet) else {
+      throw SOCKSError(.malformedMessage, "the GSS-API message has the unknown type \(hexadecimal(typeOctet))")
+    }
+    guard type != .abort else { return .abort }
+    guard let length: UInt16 = buffer.getInteger(at: start + 2) else { return nil }
+    return .message(type, tokenLength: Int(length))
+  }
+
+  /// Writes the header of an encapsulated message, whose token the caller writes next.
+  ///
+  /// - Throws: `valueOutOfRange` for a token of more than 65,535 octets.
+  public static func writeEncapsulation(tokenLength: Int, into buffer: inout ByteBuffer) throws(SOCKSError) {
+    guard let length = UInt16(exactly: tokenLength) else {
+      throw SOCKSError(.valueOutOfRange, "a token of \(tokenLength) octets does not fit a message")
+    }
+    buffer.writeMultipleIntegers(SOCKSVersion.gssapi, GSSMessageType.encapsulation.rawValue, length)
+  }
+}
