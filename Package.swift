@@ -55,7 +55,8 @@ let package = Package(
     // Channel handlers, and the adapter that runs GSS contexts for them.
     .target(name: "SOCKSNIO", dependencies: ["SOCKSCore", nioCore], swiftSettings: settings),
     .target(
-      name: "SOCKSGSSAPI", dependencies: ["SOCKSCore", "SOCKSNIO", "GSSAPI", nioCore, nioPosix], swiftSettings: settings),
+      name: "SOCKSGSSAPI", dependencies: ["SOCKSCore", "SOCKSNIO", "GSSAPI", nioCore, nioPosix], swiftSettings: settings
+    ),
 
     // The gateway and the client side.
     .target(
@@ -74,7 +75,9 @@ let package = Package(
     // Programs.
     .executableTarget(
       name: "garterd",
-      dependencies: ["SOCKSServer", "SOCKSClient", "ThrowawayRealm", "Platform", argumentParser, logging, serviceLifecycle],
+      dependencies: [
+        "SOCKSServer", "SOCKSClient", "ThrowawayRealm", "Platform", argumentParser, logging, serviceLifecycle,
+      ],
       swiftSettings: settings),
     .executableTarget(
       name: "garter",
@@ -95,7 +98,9 @@ let package = Package(
       dependencies: ["SOCKSCore", "SOCKSNIO", "SOCKSTestSupport", nioCore, nioEmbedded], swiftSettings: settings),
     .testTarget(
       name: "SOCKSGSSAPITests",
-      dependencies: ["SOCKSCore", "SOCKSNIO", "SOCKSGSSAPI", "GSSAPI", "ThrowawayRealm", nioCore, nioPosix, nioEmbedded],
+      dependencies: [
+        "SOCKSCore", "SOCKSNIO", "SOCKSGSSAPI", "GSSAPI", "ThrowawayRealm", nioCore, nioPosix, nioEmbedded,
+      ],
       swiftSettings: settings),
     .testTarget(
       name: "SOCKSServerTests",
@@ -108,7 +113,8 @@ let package = Package(
       dependencies: ["SOCKSCore", "SOCKSNIO", "SOCKSClient", "SOCKSTestSupport", nioCore, nioPosix, nioEmbedded],
       swiftSettings: settings),
     .testTarget(
-      name: "InteropTests", dependencies: ["ThrowawayRealm", subprocess, nioCore, nioPosix], exclude: ["Peers"], swiftSettings: settings),
+      name: "InteropTests", dependencies: ["ThrowawayRealm", subprocess, nioCore, nioPosix], exclude: ["Peers"],
+      swiftSettings: settings),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -22,9 +22,11 @@ public struct SOCKSError: Error, Sendable, CustomStringConvertible {
   }
 }
 
-extension SOCKSError: Equatable {
+extension SOCKSError: Hashable {
   /// Errors are compared by code only: the detail is prose.
   public static func == (lhs: SOCKSError, rhs: SOCKSError) -> Bool { lhs.code == rhs.code }
+
+  public func hash(into hasher: inout Hasher) { hasher.combine(self.code) }
 }
 
 extension SOCKSError {

@@ -1,4 +1,4 @@
-public import NIOCore
+internal import NIOCore
 
 /// An address field with its port (RFC 1928 sections 4 to 6): `ATYP address port`. Valid by construction.
 public struct SOCKSAddress: Hashable, Sendable {

@@ -32,3 +32,16 @@ extension SOCKSReplyCode: CustomStringConvertible {
     }
   }
 }
+
+extension SOCKSReplyCode {
+  /// The one place where an error becomes a wire answer to a request.
+  public init(refusing error: SOCKSError) {
+    switch error.code {
+    case .refusedByRule: self = .notAllowedByRuleset
+    case .unsupportedCommand: self = .commandNotSupported
+    case .unsupportedAddressType: self = .addressTypeNotSupported
+    case .deadlinePassed: self = .hostUnreachable
+    default: self = .generalFailure
+    }
+  }
+}

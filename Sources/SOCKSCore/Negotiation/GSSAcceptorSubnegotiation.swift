@@ -1,0 +1,221 @@
+public import NIOCore
+
+/// The server's half of RFC 1961: context establishment (section 3), then the protection level (section 4).
+///
+/// Every reason to refuse ends in an abort, `01 ff`, until the level is agreed.
+public struct GSSAcceptorSubnegotiation: Hashable, Sendable {
+  public struct Configuration: Hashable, Sendable {
+    /// The levels that may be agreed.
+    public var levels: Set<ProtectionLevel>
+    public var requirements: ContextRequirements
+    /// Authentication messages taken from a client: 1 is what Kerberos needs, 5 is enough for SPNEGO.
+    public var maximumRounds: Int
+
+    public init(levels: Set<ProtectionLevel>, requirements: ContextRequirements, maximumRounds: Int = 1) {
+      self.levels = levels
+      self.requirements = requirements
+      self.maximumRounds = maximumRounds
+    }
+  }
+
+  public enum Action: Hashable, Sendable {
+    /// Nothing to do before more comes from the peer.
+    case readMore
+    /// Send, and go on.
+    case send(GSSMessage)
+    /// Hand the token to the library, off the loop; the outcome comes back by `stepFinished`.
+    case stepContext(token: ByteBuffer)
+    /// Unwrap on the loop; the outcome comes back by `protectionLevelUnwrapped`.
+    case unwrapProtectionLevel(token: ByteBuffer)
+    /// Wrap this one octet without confidentiality; the token comes back by `protectionLevelWrapped`.
+    case wrapProtectionLevel(UInt8)
+    /// Send the answer; from the next octet on everything is encapsulated, both ways.
+    case protect(AgreedProtection, answer: GSSMessage)
+    /// Send an abort and close.
+    case abort(SOCKSError)
+    /// Free what came too late.
+    case discard
+  }
+
+  private enum State: Hashable {
+    case awaitingToken(round: Int)
+    case steppingContext(round: Int)
+    case awaitingProtectionLevel(SecurityContextAttributes)
+    case unwrappingProtectionLevel(SecurityContextAttributes)
+    case wrappingProtectionLevel(AgreedProtection)
+    case agreed
+    /// Answered and closed while a step was in flight: its completion only frees the context.
+    case abandoned
+    case ended
+  }
+
+  private let configuration: Configuration
+  private var state: State = .awaitingToken(round: 1)
+
+  public init(configuration: Configuration) { self.configuration = configuration }
+
+  /// True while nothing may be read from the peer.
+  public var isStepping: Bool {
+    if case .steppingContext = self.state { true } else { false }
+  }
+
+  /// True from the completion of the context on.
+  public var hasContext: Bool {
+    switch self.state {
+    case .awaitingProtectionLevel, .unwrappingProtectionLevel, .wrappingProtectionLevel, .agreed: true
+    case .awaitingToken, .steppingContext, .abandoned, .ended: false
+    }
+  }
+
+  // MARK: Events
+
+  public mutating func receivedMessage(_ message: GSSMessage) -> Action {
+    switch self.state {
+    case .awaitingToken(let round):
+      switch message {
+      case .authentication(let token):
+        // With SPNEGO an empty first token makes the library answer, and hold a context for a peer that proved nothing.
+        guard token.readableBytes > 0 else { return self.fail(.emptyToken, "an authentication token is empty") }
+        guard round <= self.configuration.maximumRounds else {
+          return self.fail(.tooManyRounds, "more than \(self.configuration.maximumRounds) authentication messages")
+        }
+        self.state = .steppingContext(round: round)
+        return .stepContext(token: token)
+      case .protectionLevel, .encapsulation:
+        return self.fail(.unexpectedMessage, "a \(message.type) message came before the context was complete")
+      case .abort:
+        return self.fail(.abortReceived, "the client sent an abort")
+      }
+    case .awaitingProtectionLevel(let attributes):
+      switch message {
+      case .protectionLevel(let token):
+        self.state = .unwrappingProtectionLevel(attributes)
+        return .unwrapProtectionLevel(token: token)
+      case .authentication, .encapsulation:
+        return self.fail(.unexpectedMessage, "a \(message.type) message came instead of the protection level")
+      case .abort:
+        return self.fail(.abortReceived, "the client sent an abort")
+      }
+    case .steppingContext, .unwrappingProtectionLevel, .wrappingProtectionLevel, .agreed:
+      return self.fail(.unreachableState, "a message was handed over at the wrong time")
+    case .abandoned, .ended:
+      return .discard
+    }
+  }
+
+  /// The octets that came cannot be a message.
+  public mutating func receivedMalformedMessage(_ error: SOCKSError) -> Action {
+    switch self.state {
+    case .abandoned, .ended: return .discard
+    case .awaitingToken, .steppingContext, .awaitingProtectionLevel, .unwrappingProtectionLevel,
+      .wrappingProtectionLevel, .agreed:
+      return self.fail(error)
+    }
+  }
+
+  public mutating func stepFinished(_ result: ContextStepResult) -> Action {
+    switch self.state {
+    case .steppingContext(let round):
+      switch result {
+      case .continueNeeded(let token):
+        self.state = .awaitingToken(round: round + 1)
+        return .send(.authentication(token: token))
+      case .complete(let attributes, let token):
+        if let violation = self.configuration.requirements.violation(of: attributes) { return self.fail(violation) }
+        self.state = .awaitingProtectionLevel(attributes)
+        // "If no token is returned, a zero length token should be sent by the server" (section 3.6)
+        return .send(.authentication(token: token ?? ByteBuffer()))
+      case .failed(let error):
+        return self.fail(error)
+      }
+    case .abandoned, .ended:
+      self.state = .ended
+      return .discard
+    case .awaitingToken, .awaitingProtectionLevel, .unwrappingProtectionLevel, .wrappingProtectionLevel, .agreed:
+      return self.fail(.unreachableState, "a step finished that was not begun")
+    }
+  }
+
+  public mutating func protectionLevelUnwrapped(_ result: UnwrapResult) -> Action {
+    switch self.state {
+    case .unwrappingProtectionLevel(let attributes):
+      switch result {
+      case .failed(let error):
+        return self.fail(error)
+      case .unwrapped(let octets, let outcome):
+        return self.judgeLevel(octets, outcome, attributes)
+      }
+    case .abandoned, .ended:
+      return .discard
+    case .awaitingToken, .steppingContext, .awaitingProtectionLevel, .wrappingProtectionLevel, .agreed:
+      return self.fail(.unreachableState, "a level was unwrapped that was not asked for")
+    }
+  }
+
+  public mutating func protectionLevelWrapped(_ result: WrapResult) -> Action {
+    switch self.state {
+    case .wrappingProtectionLevel(let agreed):
+      switch result {
+      case .failed(let error):
+        return self.fail(error)
+      case .wrapped(let token):
+        self.state = .agreed
+        return .protect(agreed, answer: .protectionLevel(token: token))
+      }
+    case .abandoned, .ended:
+      return .discard
+    case .awaitingToken, .steppingContext, .awaitingProtectionLevel, .unwrappingProtectionLevel, .agreed:
+      return self.fail(.unreachableState, "a level was wrapped that was not asked for")
+    }
+  }
+
+  /// A deadline passed, or the peer went away.
+  public mutating func interrupted(_ error: SOCKSError) -> Action {
+    switch self.state {
+    case .steppingContext:
+      self.state = .abandoned
+      return .abort(error)
+    case .awaitingToken, .awaitingProtectionLevel, .unwrappingProtectionLevel, .wrappingProtectionLevel, .agreed:
+      return self.fail(error)
+    case .abandoned, .ended:
+      return .discard
+    }
+  }
+
+  // MARK: Decisions
+
+  private mutating func judgeLevel(
+    _ octets: [UInt8], _ outcome: UnwrapOutcome, _ attributes: SecurityContextAttributes
+  ) -> Action {
+    var check = IncomingMessageCheck()
+    do throws(SOCKSError) {
+      // The token may be sealed or not; it has to be unwrapped without any reservation.
+      try check.verify(outcome)
+    } catch {
+      return self.fail(error)
+    }
+    guard octets.count == 1, let octet = octets.first, let asked = ProtectionLevel(rawValue: octet) else {
+      let value = octets.count == 1 ? octets.map(String.init).joined() : "\(octets.count) octets"
+      return self.fail(.levelMalformed, "the client asked for protection level \(value)")
+    }
+    var allowed = self.configuration.levels
+    if !attributes.services.contains(.confidentiality) { allowed.formIntersection([.integrity]) }
+    // "the security context protection level which it agrees to": never weaker than what was asked for, since a client in
+    // the field goes on with its own level whatever the answer is.
+    guard let level = asked.answer(allowed: allowed) else {
+      return self.fail(.levelNotAcceptable, "the client asked for level \(asked.rawValue) (\(asked)), not allowed here")
+    }
+    self.state = .wrappingProtectionLevel(
+      AgreedProtection(level: level, attributes: attributes, incoming: check.at(level)))
+    return .wrapProtectionLevel(level.rawValue)
+  }
+
+  private mutating func fail(_ code: SOCKSError.Code, _ detail: String) -> Action {
+    self.fail(SOCKSError(code, detail))
+  }
+
+  private mutating func fail(_ error: SOCKSError) -> Action {
+    self.state = .ended
+    return .abort(error)
+  }
+}

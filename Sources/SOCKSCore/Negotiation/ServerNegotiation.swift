@@ -1,0 +1,334 @@
+public import NIOCore
+
+/// The server's side of a connection from its first octet to the point where relaying begins (RFC 1928 sections 3 to 6).
+///
+/// It is given the octets that have come, takes one message at a time off them, and says what to do. While a step is in
+/// flight (a call of the library, a password, a dial) it takes nothing.
+public struct ServerNegotiation: Hashable, Sendable {
+  public struct Configuration: Hashable, Sendable {
+    /// The methods served, in the server's order of preference.
+    public var methods: [SOCKSMethod]
+    public var gss: GSSAcceptorSubnegotiation.Configuration
+    public var commands: Set<SOCKSCommand>
+
+    public init(
+      methods: [SOCKSMethod], gss: GSSAcceptorSubnegotiation.Configuration, commands: Set<SOCKSCommand> = [.connect]
+    ) {
+      self.methods = methods
+      self.gss = gss
+      self.commands = commands
+    }
+  }
+
+  public enum Action: Hashable, Sendable {
+    /// Nothing to do before more octets come.
+    case readMore
+    /// Nothing to do before the step in flight has ended; nothing is read until then.
+    case wait
+    /// Send, and ask again: more messages may lie in the buffer.
+    case send(ByteBuffer)
+    /// Hand the token to the library, off the loop; the outcome comes back by `stepFinished`.
+    case stepContext(token: ByteBuffer)
+    /// Unwrap on the loop; the outcome comes back by `protectionLevelUnwrapped`.
+    case unwrapProtectionLevel(token: ByteBuffer)
+    /// Wrap this octet without confidentiality; the token comes back by `protectionLevelWrapped`.
+    case wrapProtectionLevel(UInt8)
+    /// Send the answer in clear, then protect everything; what lies in the buffer is the peer's first protected octets.
+    case protect(AgreedProtection, answer: ByteBuffer)
+    /// Compare, off the loop; the outcome comes back by `passwordChecked`.
+    case checkPassword(UsernamePasswordRequest)
+    /// Decide and do; the outcome comes back by `requestFinished`. What lies in the buffer is early data.
+    case serve(SOCKSRequest)
+    /// Send the reply, then relay; what lies in the buffer is early data.
+    case relay(reply: ByteBuffer)
+    /// Send the answer, if there is one, end the sending side, discard what still comes, close.
+    case refuse(answer: ByteBuffer, SOCKSError)
+    /// Close without a word.
+    case close(SOCKSError)
+    /// Free what came too late.
+    case discard
+  }
+
+  /// What the connection is waiting for; each phase has a deadline of its own.
+  public enum Phase: String, Hashable, Sendable {
+    case method
+    case authentication
+    case level
+    case request
+    case serving
+    case relaying
+    case ended
+  }
+
+  private enum State: Hashable {
+    case awaitingMethodOffer
+    case authenticatingGSS(GSSAcceptorSubnegotiation)
+    case authenticatingPassword(UsernamePasswordSubnegotiation)
+    case awaitingRequest
+    case serving
+    case relaying
+    case ended
+  }
+
+  private let configuration: Configuration
+  private var state: State = .awaitingMethodOffer
+
+  public init(configuration: Configuration) { self.configuration = configuration }
+
+  public var phase: Phase {
+    switch self.state {
+    case .awaitingMethodOffer: .method
+    case .authenticatingGSS(let gss): gss.hasContext ? .level : .authentication
+    case .authenticatingPassword: .authentication
+    case .awaitingRequest: .request
+    case .serving: .serving
+    case .relaying: .relaying
+    case .ended: .ended
+    }
+  }
+
+  // MARK: Events
+
+  /// Octets have come, or the action before this one is done. Takes at most one message off the buffer.
+  public mutating func receivedOctets(_ buffer: inout ByteBuffer) -> Action {
+    switch self.state {
+    case .awaitingMethodOffer:
+      return self.receivedMethodOffer(&buffer)
+    case .authenticatingGSS(let gss):
+      return self.receivedGSSMessage(&buffer, gss)
+    case .authenticatingPassword(let password):
+      return self.receivedPassword(&buffer, password)
+    case .awaitingRequest:
+      return self.receivedRequest(&buffer)
+    case .serving:
+      return .wait
+    case .relaying, .ended:
+      return .discard
+    }
+  }
+
+  public mutating func stepFinished(_ result: ContextStepResult) -> Action {
+    self.gssEvent { $0.stepFinished(result) }
+  }
+
+  public mutating func protectionLevelUnwrapped(_ result: UnwrapResult) -> Action {
+    self.gssEvent { $0.protectionLevelUnwrapped(result) }
+  }
+
+  public mutating func protectionLevelWrapped(_ result: WrapResult) -> Action {
+    self.gssEvent { $0.protectionLevelWrapped(result) }
+  }
+
+  public mutating func passwordChecked(isCorrect: Bool) -> Action {
+    switch self.state {
+    case .authenticatingPassword(var password):
+      let action = password.passwordChecked(isCorrect: isCorrect)
+      self.state = .authenticatingPassword(password)
+      return self.translate(action)
+    case .ended:
+      return .discard
+    case .awaitingMethodOffer, .authenticatingGSS, .awaitingRequest, .serving, .relaying:
+      return self.fail(SOCKSError(.unreachableState, "a password was checked that was not asked for"))
+    }
+  }
+
+  /// The request has been carried out, or refused. A failure's `error` says why, for the log.
+  public mutating func requestFinished(_ reply: SOCKSReply, error: SOCKSError? = nil) -> Action {
+    switch self.state {
+    case .serving:
+      let answer = Self.encoded(reply.encode)
+      guard reply.code == .succeeded else {
+        self.state = .ended
+        return .refuse(answer: answer, error ?? SOCKSError(.requestRefused, reply.code.description))
+      }
+      self.state = .relaying
+      return .relay(reply: answer)
+    case .ended:
+      return .discard
+    case .awaitingMethodOffer, .authenticatingGSS, .authenticatingPassword, .awaitingRequest, .relaying:
+      return self.fail(SOCKSError(.unreachableState, "a request was finished that was not asked for"))
+    }
+  }
+
+  /// A deadline passed, the peer closed, or the connection broke.
+  public mutating func interrupted(_ error: SOCKSError) -> Action {
+    switch self.state {
+    case .authenticatingGSS(var gss):
+      let action = gss.interrupted(error)
+      self.state = .authenticatingGSS(gss)
+      return self.translate(action)
+    case .authenticatingPassword(var password):
+      let action = password.interrupted(error)
+      self.state = .authenticatingPassword(password)
+      return self.translate(action)
+    case .awaitingMethodOffer, .awaitingRequest, .serving, .relaying:
+      return self.fail(error)
+    case .ended:
+      return .discard
+    }
+  }
+
+  // MARK: Messages
+
+  private mutating func receivedMethodOffer(_ buffer: inout ByteBuffer) -> Action {
+    let offer: SOCKSMethodOffer
+    do throws(SOCKSError) {
+      guard let decoded = try SOCKSMethodOffer.decode(from: &buffer) else { return .readMore }
+      offer = decoded
+    } catch {
+      return self.fail(error)
+    }
+    guard let method = self.configuration.methods.first(where: offer.methods.contains) else {
+      self.state = .ended
+      let offered = offer.methods.map(\.description).joined(separator: ", ")
+      return .refuse(
+        answer: Self.encoded(SOCKSMethodSelection(method: .noneAcceptable).encode),
+        SOCKSError(.noAcceptableMethod, "the client offers only \(offered)"))
+    }
+    switch method {
+    case .gssapi: self.state = .authenticatingGSS(.init(configuration: self.configuration.gss))
+    case .usernamePassword: self.state = .authenticatingPassword(.init())
+    default: self.state = .awaitingRequest
+    }
+    return .send(Self.encoded(SOCKSMethodSelection(method: method).encode))
+  }
+
+  private mutating func receivedGSSMessage(
+    _ buffer: inout ByteBuffer, _ current: GSSAcceptorSubnegotiation
+  ) -> Action {
+    guard !current.isStepping else { return .wait }
+    var gss = current
+    let action: GSSAcceptorSubnegotiation.Action
+    do throws(SOCKSError) {
+      guard let message = try GSSMessage.decode(from: &buffer) else {
+        // A first token of length zero is refused at its header, by the message that it is; nothing else is special.
+        return .readMore
+      }
+      action = gss.receivedMessage(message)
+    } catch {
+      action = gss.receivedMalformedMessage(error)
+    }
+    self.state = .authenticatingGSS(gss)
+    return self.translate(action)
+  }
+
+  private mutating func receivedPassword(
+    _ buffer: inout ByteBuffer, _ current: UsernamePasswordSubnegotiation
+  ) -> Action {
+    guard !current.isChecking else { return .wait }
+    var password = current
+    do throws(SOCKSError) {
+      guard let request = try UsernamePasswordRequest.decode(from: &buffer) else { return .readMore }
+      let action = password.receivedRequest(request)
+      self.state = .authenticatingPassword(password)
+      return self.translate(action)
+    } catch {
+      return self.fail(error)
+    }
+  }
+
+  private mutating func receivedRequest(_ buffer: inout ByteBuffer) -> Action {
+    do throws(SOCKSError) {
+      guard let request = try SOCKSRequest.decode(from: &buffer) else { return .readMore }
+      guard self.configuration.commands.contains(request.command) else {
+        throw SOCKSError(.unsupportedCommand, "the client asked for \(request.command)")
+      }
+      self.state = .serving
+      return .serve(request)
+    } catch {
+      self.state = .ended
+      return .refuse(answer: Self.encoded(SOCKSReply(code: SOCKSReplyCode(refusing: error)).encode), error)
+    }
+  }
+
+  // MARK: Sub-machines
+
+  private mutating func gssEvent(_ event: (inout GSSAcceptorSubnegotiation) -> GSSAcceptorSubnegotiation.Action)
+    -> Action
+  {
+    switch self.state {
+    case .authenticatingGSS(var gss):
+      let action = event(&gss)
+      self.state = .authenticatingGSS(gss)
+      return self.translate(action)
+    case .ended:
+      return .discard
+    case .awaitingMethodOffer, .authenticatingPassword, .awaitingRequest, .serving, .relaying:
+      return self.fail(SOCKSError(.unreachableState, "a GSS-API event came outside the subnegotiation"))
+    }
+  }
+
+  private mutating func translate(_ action: GSSAcceptorSubnegotiation.Action) -> Action {
+    switch action {
+    case .readMore: return .readMore
+    case .stepContext(let token): return .stepContext(token: token)
+    case .unwrapProtectionLevel(let token): return .unwrapProtectionLevel(token: token)
+    case .wrapProtectionLevel(let octet): return .wrapProtectionLevel(octet)
+    case .discard: return .discard
+    case .send(let message):
+      do throws(SOCKSError) {
+        return .send(try Self.encoded(message))
+      } catch {
+        return self.abort(error)
+      }
+    case .protect(let agreed, let answer):
+      do throws(SOCKSError) {
+        let answer = try Self.encoded(answer)
+        self.state = .awaitingRequest
+        return .protect(agreed, answer: answer)
+      } catch {
+        return self.abort(error)
+      }
+    case .abort(let error):
+      return self.abort(error)
+    }
+  }
+
+  private mutating func translate(_ action: UsernamePasswordSubnegotiation.Action) -> Action {
+    switch action {
+    case .checkPassword(let request):
+      return .checkPassword(request)
+    case .accept(let response):
+      self.state = .awaitingRequest
+      return .send(Self.encoded(response.encode))
+    case .refuse(let response, let error):
+      self.state = .ended
+      return .refuse(answer: Self.encoded(response.encode), error)
+    case .fail(let error):
+      return self.fail(error)
+    case .discard:
+      return .discard
+    }
+  }
+
+  // MARK: Endings
+
+  /// "If the server refuses the client's connection for any reason … it will return 01 ff" (RFC 1961 section 3.8).
+  private mutating func abort(_ error: SOCKSError) -> Action {
+    self.state = .ended
+    var answer = ByteBuffer()
+    do throws(SOCKSError) {
+      try GSSMessage.abort.encode(into: &answer)
+    } catch {
+      return .close(error)
+    }
+    return .refuse(answer: answer, error)
+  }
+
+  private mutating func fail(_ error: SOCKSError) -> Action {
+    self.state = .ended
+    return .close(error)
+  }
+
+  private static func encoded(_ encode: (inout ByteBuffer) -> Void) -> ByteBuffer {
+    var buffer = ByteBuffer()
+    encode(&buffer)
+    return buffer
+  }
+
+  private static func encoded(_ message: GSSMessage) throws(SOCKSError) -> ByteBuffer {
+    var buffer = ByteBuffer()
+    try message.encode(into: &buffer)
+    return buffer
+  }
+}

@@ -1,0 +1,37 @@
+public import NIOCore
+
+/// What became of one call of gss_accept_sec_context or gss_init_sec_context.
+public enum ContextStepResult: Hashable, Sendable {
+  /// GSS_S_CONTINUE_NEEDED, with the token for the peer.
+  case continueNeeded(token: ByteBuffer)
+  /// GSS_S_COMPLETE, with the last token for the peer if there is one.
+  case complete(SecurityContextAttributes, token: ByteBuffer?)
+  /// Anything else, the library's text included.
+  case failed(SOCKSError)
+}
+
+/// What became of unwrapping a protection-level token.
+public enum UnwrapResult: Hashable, Sendable {
+  case unwrapped([UInt8], UnwrapOutcome)
+  case failed(SOCKSError)
+}
+
+/// What became of wrapping a protection-level octet.
+public enum WrapResult: Hashable, Sendable {
+  case wrapped(token: ByteBuffer)
+  case failed(SOCKSError)
+}
+
+/// What both ends have agreed on when RFC 1961 section 4 is done.
+public struct AgreedProtection: Hashable, Sendable {
+  public var level: ProtectionLevel
+  public var attributes: SecurityContextAttributes
+  /// The check of the peer's next messages; it knows the number of the level message.
+  public var incoming: IncomingMessageCheck
+
+  public init(level: ProtectionLevel, attributes: SecurityContextAttributes, incoming: IncomingMessageCheck) {
+    self.level = level
+    self.attributes = attributes
+    self.incoming = incoming
+  }
+}

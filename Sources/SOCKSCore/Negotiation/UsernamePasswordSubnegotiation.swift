@@ -1,0 +1,76 @@
+/// The server's half of RFC 1929: one request, one response.
+public struct UsernamePasswordSubnegotiation: Hashable, Sendable {
+  public enum Action: Hashable, Sendable {
+    /// Compare, off the loop; the outcome comes back by `passwordChecked`.
+    case checkPassword(UsernamePasswordRequest)
+    /// Send, and go on to the request.
+    case accept(UsernamePasswordResponse)
+    /// Send, and close: "it MUST close the connection".
+    case refuse(UsernamePasswordResponse, SOCKSError)
+    /// Close without an answer.
+    case fail(SOCKSError)
+    /// Drop what came too late.
+    case discard
+  }
+
+  private enum State: Hashable {
+    case awaitingRequest
+    case checkingPassword
+    /// Answered and closed while the check was in flight.
+    case abandoned
+    case ended
+  }
+
+  private var state: State = .awaitingRequest
+
+  public init() {}
+
+  /// True while nothing may be read from the peer.
+  public var isChecking: Bool { self.state == .checkingPassword }
+
+  public mutating func receivedRequest(_ request: UsernamePasswordRequest) -> Action {
+    switch self.state {
+    case .awaitingRequest:
+      self.state = .checkingPassword
+      return .checkPassword(request)
+    case .checkingPassword:
+      self.state = .ended
+      return .fail(SOCKSError(.unreachableState, "a request was handed over at the wrong time"))
+    case .abandoned, .ended:
+      return .discard
+    }
+  }
+
+  public mutating func passwordChecked(isCorrect: Bool) -> Action {
+    switch self.state {
+    case .checkingPassword:
+      self.state = .ended
+      guard isCorrect else {
+        return .refuse(.failure, SOCKSError(.passwordRefused, "the user name or the password is wrong"))
+      }
+      return .accept(.success)
+    case .abandoned:
+      self.state = .ended
+      return .discard
+    case .awaitingRequest:
+      self.state = .ended
+      return .fail(SOCKSError(.unreachableState, "a check finished that was not begun"))
+    case .ended:
+      return .discard
+    }
+  }
+
+  /// A deadline passed, or the peer went away.
+  public mutating func interrupted(_ error: SOCKSError) -> Action {
+    switch self.state {
+    case .awaitingRequest:
+      self.state = .ended
+      return .fail(error)
+    case .checkingPassword:
+      self.state = .abandoned
+      return .refuse(.failure, error)
+    case .abandoned, .ended:
+      return .discard
+    }
+  }
+}

@@ -1,0 +1,62 @@
+/// What an established context must offer before it is used. The library grants what the initiator asked for, so both
+/// ends have to look.
+public struct ContextRequirements: Hashable, Sendable {
+  public var services: SecurityContextAttributes.Services
+  /// The encryption types allowed for the session key.
+  public var encryptionTypes: Set<Int32>
+  /// The service names served (`socks`, `rcmd`), with any host name; nil on the client side, which names its target.
+  public var servedNames: Set<String>?
+  public var allowsAnonymous: Bool
+
+  /// aes128-sha1, aes256-sha1 (RFC 3962), aes128-sha256, aes256-sha384 (RFC 8009).
+  public static let aesEncryptionTypes: Set<Int32> = [17, 18, 19, 20]
+
+  /// For the acceptor: "client always requests these service options" (RFC 1961 section 3.2), so it is an error not to.
+  /// SEQUENCE is not among them, because UDP clients must not ask for it: the numbers are checked here in any case.
+  public static func acceptor(servedNames: Set<String>, allowsAnonymous: Bool = false) -> Self {
+    Self(
+      services: [.mutual, .replay, .integrity], encryptionTypes: Self.aesEncryptionTypes, servedNames: servedNames,
+      allowsAnonymous: allowsAnonymous)
+  }
+
+  /// For the initiator of a TCP session: what it asked for has to be granted.
+  public static func initiator(level: ProtectionLevel) -> Self {
+    var services: SecurityContextAttributes.Services = [.mutual, .replay, .sequence, .integrity]
+    if level.needsConfidentiality { services.insert(.confidentiality) }
+    return Self(
+      services: services, encryptionTypes: Self.aesEncryptionTypes, servedNames: nil, allowsAnonymous: false)
+  }
+
+  /// The reason why a context may not be used; nil when it may.
+  public func violation(of attributes: SecurityContextAttributes) -> SOCKSError? {
+    let missing = self.services.subtracting(attributes.services)
+    guard missing.isEmpty else {
+      return SOCKSError(.contextTooWeak, "the context does not grant \(missing.names)")
+    }
+    guard let type = attributes.encryptionType, self.encryptionTypes.contains(type) else {
+      let type = attributes.encryptionType.map { "of encryption type \($0)" } ?? "of unknown encryption type"
+      return SOCKSError(.contextTooWeak, "the session key is \(type); only AES keys are accepted")
+    }
+    guard self.allowsAnonymous || !attributes.services.contains(.anonymous) else {
+      return SOCKSError(.contextTooWeak, "the initiator is anonymous")
+    }
+    if let servedNames = self.servedNames {
+      let service = attributes.acceptorName.prefix { $0 != "/" && $0 != "@" }
+      guard servedNames.contains(String(service)) else {
+        return SOCKSError(.serviceNotServed, "the ticket is for \(escaped(attributes.acceptorName))")
+      }
+    }
+    return nil
+  }
+}
+
+extension SecurityContextAttributes.Services {
+  /// The names of RFC 2743, for messages.
+  var names: String {
+    let all: [(Self, String)] = [
+      (.mutual, "MUTUAL"), (.replay, "REPLAY"), (.sequence, "SEQUENCE"), (.integrity, "INTEG"),
+      (.confidentiality, "CONF"), (.anonymous, "ANON"),
+    ]
+    return all.filter { self.contains($0.0) }.map(\.1).joined(separator: ", ")
+  }
+}
