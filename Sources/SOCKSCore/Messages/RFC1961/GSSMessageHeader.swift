@@ -29,13 +29,19 @@ public enum GSSMessageHeader: Hashable, Sendable {
     return .message(type, tokenLength: Int(length))
   }
 
-  /// Writes the header of an encapsulated message, whose token the caller writes next.
+  /// Leaves room for the header of an encapsulated message whose token is written next.
+  public static func reserveEncapsulation(in buffer: inout ByteBuffer) {
+    buffer.writeMultipleIntegers(SOCKSVersion.gssapi, GSSMessageType.encapsulation.rawValue, UInt16(0))
+  }
+
+  /// Fills in the length of the encapsulated message that begins at the index `start` and ends with the buffer.
   ///
-  /// - Throws: `valueOutOfRange` for a token of more than 65,535 octets.
-  public static func writeEncapsulation(tokenLength: Int, into buffer: inout ByteBuffer) throws(SOCKSError) {
-    guard let length = UInt16(exactly: tokenLength) else {
-      throw SOCKSError(.valueOutOfRange, "a token of \(tokenLength) octets does not fit a message")
+  /// - Throws: `protectionFailed` for a token of no octets, or of more than 65,535.
+  public static func completeEncapsulation(at start: Int, in buffer: inout ByteBuffer) throws(SOCKSError) {
+    let tokenLength = buffer.writerIndex - start - GSSMessage.headerLength
+    guard tokenLength > 0, let length = UInt16(exactly: tokenLength) else {
+      throw SOCKSError(.protectionFailed, "a token of \(tokenLength) octets does not fit a message")
     }
-    buffer.writeMultipleIntegers(SOCKSVersion.gssapi, GSSMessageType.encapsulation.rawValue, length)
+    buffer.setInteger(length, at: start + 2)
   }
 }

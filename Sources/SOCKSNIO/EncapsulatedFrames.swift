@@ -1,0 +1,36 @@
+public import NIOCore
+public import SOCKSCore
+
+/// Encapsulated messages (RFC 1961 section 5) being written one behind the other into one buffer, for one write.
+public struct EncapsulatedFrames {
+  /// The frames: `01 03 len token`, repeated.
+  public private(set) var buffer: ByteBuffer
+
+  /// - Parameter capacity: octets expected.
+  public init(capacity: Int, allocator: ByteBufferAllocator) {
+    self.buffer = allocator.buffer(capacity: max(0, capacity))
+  }
+
+  /// Appends one message whose token `write` makes in place.
+  ///
+  /// - Parameters:
+  ///   - maximumLength: octets the token may have at most; `write` is given at least that much room.
+  ///   - sealed: whether the token has to be confidential.
+  ///   - write: writes the token, and returns the library's `conf_state`.
+  /// - Throws: what `write` throws; `protectionFailed` when confidentiality was due and not applied, or when the token
+  ///   is empty or does not fit a message. The frames are worthless then.
+  public mutating func appendToken(
+    maximumLength: Int, sealed: Bool, _ write: (inout OutputRawSpan) throws(SOCKSError) -> Bool
+  ) throws(SOCKSError) {
+    let start = self.buffer.writerIndex
+    GSSMessageHeader.reserveEncapsulation(in: &self.buffer)
+    var isConfidential = false
+    try self.buffer.writeWithOutputRawSpan(minimumWritableBytes: maximumLength) { span throws(SOCKSError) in
+      isConfidential = try write(&span)
+    }
+    guard isConfidential || !sealed else {
+      throw SOCKSError(.protectionFailed, "the library did not apply confidentiality")
+    }
+    try GSSMessageHeader.completeEncapsulation(at: start, in: &self.buffer)
+  }
+}

@@ -1,0 +1,38 @@
+public import NIOCore
+public import SOCKSCore
+
+/// Who decides and acts for a connection that ``ServerNegotiationHandler`` negotiates. All calls come on the channel's
+/// event loop. A conforming class belongs to that loop.
+public protocol ServerNegotiationDelegate: AnyObject {
+  /// The level is agreed; the peer is who the attributes say.
+  func negotiationAgreed(_ agreed: AgreedProtection)
+
+  /// The method needs no context: RFC 1929's user name, or nil for no authentication.
+  func negotiationAuthenticated(username: [UInt8]?)
+
+  /// Compare, off the loop; call `completion` on the loop, once, after this call has returned.
+  func negotiationReceivedPassword(_ request: UsernamePasswordRequest, completion: @escaping (Bool) -> Void)
+
+  /// Carry out a request; call `completion` on the loop, once, after this call has returned. The error, for the log, says why a reply is a failure.
+  func negotiationReceivedRequest(_ request: SOCKSRequest, completion: @escaping (SOCKSReply, SOCKSError?) -> Void)
+
+  /// The success reply is on its way. Put the relay in the handler's place, give it the early data, and remove the
+  /// handler.
+  ///
+  /// - Parameters:
+  ///   - earlyData: what the client sent behind its request.
+  ///   - inputClosed: the client has ended its stream behind it.
+  func negotiationSucceeded(
+    _ handler: ServerNegotiationHandler, context: ChannelHandlerContext, earlyData: ByteBuffer, inputClosed: Bool)
+
+  /// The connection is refused or broken, and is being closed.
+  func negotiationFailed(_ error: SOCKSError, phase: ServerNegotiation.Phase)
+}
+
+extension ServerNegotiationDelegate {
+  public func negotiationAuthenticated(username: [UInt8]?) {}
+
+  public func negotiationReceivedPassword(
+    _ request: UsernamePasswordRequest, completion: @escaping (Bool) -> Void
+  ) { completion(false) }
+}

@@ -1,0 +1,178 @@
+import Glibc
+public import NIOCore
+public import SOCKSCore
+
+/// Runs ``StreamRelay`` on two channels of one event loop.
+public final class StreamRelaySession {
+  /// How a relay ended.
+  public struct End: Sendable {
+    /// Nil when both streams came to their ends.
+    public var error: SOCKSError?
+    /// The side on which the error was found.
+    public var side: StreamRelay.Side?
+    public var octetsFromClient: UInt64
+    public var octetsFromTarget: UInt64
+  }
+
+  public struct Limits: Sendable, Hashable {
+    /// Octets read from one side that may wait to be written to the other.
+    public var highWaterMark: Int
+    /// With no octet in either direction for this long, the relay ends.
+    public var idle: TimeAmount
+    /// The same, when one of the streams has ended.
+    public var halfClosedIdle: TimeAmount
+
+    public init(
+      highWaterMark: Int = 256 * 1_024, idle: TimeAmount = .hours(2), halfClosedIdle: TimeAmount = .minutes(10)
+    ) {
+      self.highWaterMark = highWaterMark
+      self.idle = idle
+      self.halfClosedIdle = halfClosedIdle
+    }
+  }
+
+  private var relay: StreamRelay
+  private let limits: Limits
+  private let eventLoop: any EventLoop
+  private var client: ChannelHandlerContext?
+  private var target: ChannelHandlerContext?
+  private var onEnd: ((End) -> Void)?
+  private var idleTimer: Scheduled<Void>?
+  private var lastActivity: NIODeadline
+
+  /// - Parameter onEnd: called once, on the event loop.
+  public init(eventLoop: any EventLoop, limits: Limits, onEnd: @escaping (End) -> Void) {
+    self.relay = StreamRelay(highWaterMark: limits.highWaterMark)
+    self.limits = limits
+    self.eventLoop = eventLoop
+    self.lastActivity = eventLoop.now
+    self.onEnd = onEnd
+  }
+
+  /// A handler for one side's pipeline, the last one on it.
+  public func handler(for side: StreamRelay.Side) -> StreamRelayHandler {
+    StreamRelayHandler(session: self, side: side)
+  }
+
+  public var octetsFromClient: UInt64 { self.relay.octetsFromClient }
+  public var octetsFromTarget: UInt64 { self.relay.octetsFromTarget }
+
+  /// Both handlers are in their pipelines: begin, with what the client has sent ahead.
+  public func begin(earlyData: ByteBuffer, inputClosed: Bool) {
+    guard self.onEnd != nil else { return }
+    // A level 3 layer may look for encryption from here on.
+    self.client?.triggerUserOutboundEvent(EncapsulationHandler.StreamBegan(), promise: nil)
+    self.scheduleIdleTimer(self.limits.idle)
+    if earlyData.readableBytes > 0 {
+      self.received(earlyData, from: .client)
+      self.target?.flush()
+    }
+    if inputClosed { self.receivedEnd(from: .client) }
+    self.run(self.relay.began())
+  }
+
+  /// Ends the relay from outside: a limit, a shutdown.
+  public func end(_ error: SOCKSError) { self.finish(error: error, side: nil) }
+
+  // MARK: Events
+
+  func attach(_ context: ChannelHandlerContext, side: StreamRelay.Side) {
+    switch side {
+    case .client: self.client = context
+    case .target: self.target = context
+    }
+  }
+
+  func detach(_ side: StreamRelay.Side) {
+    switch side {
+    case .client: self.client = nil
+    case .target: self.target = nil
+    }
+    self.finish(error: SOCKSError(.connectionClosed, "the \(side) closed the connection"), side: side)
+  }
+
+  func received(_ octets: ByteBuffer, from side: StreamRelay.Side) {
+    guard self.onEnd != nil, let destination = self.context(of: side.other) else { return }
+    let count = octets.readableBytes
+    self.lastActivity = self.eventLoop.now
+    self.relay.received(count, from: side)
+    let promise = destination.eventLoop.makePromise(of: Void.self)
+    promise.futureResult.assumeIsolated().whenComplete { [weak self] result in
+      guard let self else { return }
+      switch result {
+      case .success:
+        self.lastActivity = self.eventLoop.now
+        self.run(self.relay.written(count, to: side.other))
+      case .failure(let error):
+        self.failed(side.other, (error as? SOCKSError) ?? SOCKSError(.connectionClosed, "\(error)"))
+      }
+    }
+    destination.write(NIOAny(octets), promise: promise)
+  }
+
+  func readCompleted(_ side: StreamRelay.Side) {
+    self.context(of: side.other)?.flush()
+    self.run(self.relay.readCompleted(side))
+  }
+
+  func receivedEnd(from side: StreamRelay.Side) {
+    self.run(self.relay.receivedEnd(from: side))
+    guard self.onEnd != nil, self.relay.isHalfClosed, self.limits.halfClosedIdle < self.limits.idle else { return }
+    self.idleTimer?.cancel()
+    self.scheduleIdleTimer(self.limits.halfClosedIdle)
+  }
+
+  func failed(_ side: StreamRelay.Side, _ error: SOCKSError) {
+    self.finish(error: error, side: side)
+  }
+
+  // MARK: Actions
+
+  private func run(_ actions: StreamRelay.Actions) {
+    guard self.onEnd != nil else { return }
+    if actions.contains(.readClient) { self.client?.read() }
+    if actions.contains(.readTarget) { self.target?.read() }
+    if actions.contains(.endClientOutput) { self.client?.close(mode: .output, promise: nil) }
+    if actions.contains(.endTargetOutput) { self.target?.close(mode: .output, promise: nil) }
+    if actions.contains(.finish) { self.finish(error: nil, side: nil) }
+  }
+
+  private func finish(error: SOCKSError?, side: StreamRelay.Side?) {
+    guard let onEnd = self.onEnd else { return }
+    self.onEnd = nil
+    self.idleTimer?.cancel()
+    self.idleTimer = nil
+    let end = End(
+      error: error, side: side, octetsFromClient: self.relay.octetsFromClient,
+      octetsFromTarget: self.relay.octetsFromTarget)
+    for context in [self.client, self.target].compactMap({ $0 }) {
+      if error != nil { Self.prepareReset(context.channel) }
+      context.close(promise: nil)
+    }
+    onEnd(end)
+  }
+
+  /// A stream that was cut short must not look like one that has ended: the close becomes a reset.
+  private static func prepareReset(_ channel: any Channel) {
+    guard let provider = channel as? any SocketOptionProvider else { return }
+    provider.setSoLinger(linger(l_onoff: 1, l_linger: 0)).whenFailure { _ in }
+  }
+
+  private func context(of side: StreamRelay.Side) -> ChannelHandlerContext? {
+    side == .client ? self.client : self.target
+  }
+
+  // MARK: Idle time
+
+  private func scheduleIdleTimer(_ delay: TimeAmount) {
+    self.idleTimer = self.eventLoop.assumeIsolated().scheduleTask(in: delay) { [weak self] in
+      guard let self, self.onEnd != nil else { return }
+      let limit = self.relay.isHalfClosed ? self.limits.halfClosedIdle : self.limits.idle
+      let remaining = self.lastActivity + limit - self.eventLoop.now
+      guard remaining > .zero else {
+        return self.finish(error: SOCKSError(.deadlinePassed, "nothing was relayed for too long"), side: nil)
+      }
+      self.scheduleIdleTimer(remaining)
+    }
+  }
+}
