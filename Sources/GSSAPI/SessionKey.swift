@@ -31,7 +31,7 @@ enum SessionKey {
 
   /// The first element is the key itself, and the library frees it as it is.
   private static func wipeAndRelease(_ set: inout gss_buffer_set_t?) {
-    for unsafeelement in unsafe elements(of: set) ?? .init(start: nil, count: 0) {
+    unsafe elements(of: set)?.forEach { element in
       unsafe UnsafeMutableRawBufferPointer(mutating: element.octets).initializeMemory(as: UInt8.self, repeating: 0)
     }
     var minor: OM_uint32 = 0
