@@ -23,6 +23,9 @@ public struct GSSSecurityContext: ~Copyable, Sendable {
   public let initiatorName: String?
 
   /// The acceptor's name as text, `nil` when it has none. Of any content: escape it where it is shown or logged.
+  ///
+  /// On the initiator's side MIT Kerberos leaves the realm empty (`socks/gate@`) where its configuration does not map
+  /// the host to one.
   public let acceptorName: String?
 
   /// The other side's name.

@@ -9,6 +9,9 @@ public struct KerberosRealmConfiguration: Sendable {
   /// Encryption types of the keys that the realm makes, in the library's spelling.
   public var keyEncryptionTypes = ["aes256-cts-hmac-sha1-96", "aes128-cts-hmac-sha1-96"]
 
+  /// Host names of the realm; with a dot in front, all below it.
+  public var domains = ["localhost", ".test"]
+
   /// Further lines of `[libdefaults]`.
   public var libraryDefaults: [String: String] = [:]
 
@@ -40,7 +43,7 @@ extension KerberosRealmConfiguration {
           kdc = 127.0.0.1:\(port)
         }
       [domain_realm]
-        localhost = \(realm)
+      \(domains.map { "  \($0) = \(realm)" }.joined(separator: "\n"))
 
       """
   }
