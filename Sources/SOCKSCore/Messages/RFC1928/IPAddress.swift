@@ -1,0 +1,152 @@
+/// An IPv4 or IPv6 address, without port and without zone.
+///
+/// The two families are different values: `::ffff:192.0.2.1` is not equal to `192.0.2.1`. Code that decides by address
+/// has to look inside such forms itself.
+public enum IPAddress: Hashable, Sendable {
+  /// Four octets as one integer in host order: `192.0.2.1` is `0xC000_0201`.
+  case v4(UInt32)
+  /// Sixteen octets as two integers in host order: `2001:db8::1` is `(0x2001_0DB8_0000_0000, 1)`.
+  case v6(high: UInt64, low: UInt64)
+
+  /// Reads a literal: four decimal numbers from 0 to 255 without leading zeros, or one of the forms of RFC 4291
+  /// section 2.2 (`::` stands for at least one group; the last two groups may be written as an IPv4 address).
+  ///
+  /// - Returns: `nil` for everything else: octal, hexadecimal and short IPv4 spellings, zones, brackets, white space.
+  public init?(_ text: some StringProtocol) {
+    let octets = Array(text.utf8.prefix(Self.longestLiteral + 1))
+    guard octets.count <= Self.longestLiteral else { return nil }
+    if octets.contains(UInt8(ascii: ":")) {
+      guard let address = Self.parseV6(octets[...]) else { return nil }
+      self = address
+    } else {
+      guard let value = Self.parseV4(octets[...]) else { return nil }
+      self = .v4(value)
+    }
+  }
+
+  /// The address in network order: 4 or 16 octets.
+  public var octets: [UInt8] {
+    switch self {
+    case .v4(let value):
+      return stride(from: 24, through: 0, by: -8).map { UInt8((value >> UInt32($0)) & 0xFF) }
+    case .v6(let high, let low):
+      return [high, low].flatMap { half in
+        stride(from: 56, through: 0, by: -8).map { UInt8((half >> UInt64($0)) & 0xFF) }
+      }
+    }
+  }
+
+  /// The length of `ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255`.
+  private static let longestLiteral = 45
+}
+
+// MARK: - Text
+
+extension IPAddress: CustomStringConvertible {
+  /// The canonical text of RFC 5952; an IPv4-mapped address ends in dotted decimals (its section 5).
+  public var description: String {
+    switch self {
+    case .v4:
+      return octets.map(String.init).joined(separator: ".")
+    case .v6(let high, let low):
+      if high == 0, low >> 32 == 0xFFFF {
+        return "::ffff:\(IPAddress.v4(UInt32(low & 0xFFFF_FFFF)))"
+      }
+      return Self.describe(groups: Self.groups(high) + Self.groups(low))
+    }
+  }
+
+  private static func groups(_ half: UInt64) -> [UInt64] {
+    stride(from: 48, through: 0, by: -16).map { (half >> UInt64($0)) & 0xFFFF }
+  }
+
+  /// RFC 5952 section 4.2: `::` replaces the longest run of at least two zero groups, the first of equally long ones.
+  private static func describe(groups: [UInt64]) -> String {
+    var longest = 0..<0
+    var start = 0
+    for index in 0...groups.count where index == groups.count || groups[index] != 0 {
+      if index - start > longest.count { longest = start..<index }
+      start = index + 1
+    }
+    func text(_ range: Range<Int>) -> String {
+      groups[range].map { String($0, radix: 16) }.joined(separator: ":")
+    }
+    guard longest.count >= 2 else { return text(0..<groups.count) }
+    return text(0..<longest.lowerBound) + "::" + text(longest.upperBound..<groups.count)
+  }
+}
+
+// MARK: - Parsing
+
+extension IPAddress {
+  private static func parseV4(_ text: ArraySlice<UInt8>) -> UInt32? {
+    let parts = text.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
+    guard parts.count == 4 else { return nil }
+    var value: UInt32 = 0
+    for part in parts {
+      guard (1...3).contains(part.count), part.count == 1 || part.first != UInt8(ascii: "0") else { return nil }
+      var number: UInt32 = 0
+      for octet in part {
+        guard (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(octet) else { return nil }
+        number = number * 10 + UInt32(octet - UInt8(ascii: "0"))
+      }
+      guard number <= 255 else { return nil }
+      value = value << 8 | number
+    }
+    return value
+  }
+
+  private static func parseV6(_ text: ArraySlice<UInt8>) -> IPAddress? {
+    let groups: [UInt64]
+    if let gap = firstGap(in: text) {
+      guard let front = parseGroups(text[..<gap], allowsV4: false),
+        let back = parseGroups(text[(gap + 2)...], allowsV4: true), front.count + back.count <= 7
+      else { return nil }
+      groups = front + Array(repeating: 0, count: 8 - front.count - back.count) + back
+    } else {
+      guard let all = parseGroups(text, allowsV4: true), all.count == 8 else { return nil }
+      groups = all
+    }
+    return .v6(
+      high: groups[..<4].reduce(0) { $0 << 16 | $1 },
+      low: groups[4...].reduce(0) { $0 << 16 | $1 })
+  }
+
+  private static func firstGap(in text: ArraySlice<UInt8>) -> Int? {
+    zip(text.indices, zip(text, text.dropFirst()))
+      .first { $0.1 == (UInt8(ascii: ":"), UInt8(ascii: ":")) }?.0
+  }
+
+  /// The 16-bit groups of `1:2:3`, none of an empty text. A second `::` shows as an empty group, and is refused.
+  private static func parseGroups(_ text: ArraySlice<UInt8>, allowsV4: Bool) -> [UInt64]? {
+    guard !text.isEmpty else { return [] }
+    let parts = text.split(separator: UInt8(ascii: ":"), omittingEmptySubsequences: false)
+    var groups: [UInt64] = []
+    for (index, part) in parts.enumerated() {
+      if allowsV4, index == parts.count - 1, part.contains(UInt8(ascii: ".")) {
+        guard let value = parseV4(part) else { return nil }
+        groups += [UInt64(value >> 16), UInt64(value & 0xFFFF)]
+      } else {
+        guard let group = parseGroup(part) else { return nil }
+        groups.append(group)
+      }
+    }
+    return groups
+  }
+
+  private static func parseGroup(_ text: ArraySlice<UInt8>) -> UInt64? {
+    guard (1...4).contains(text.count) else { return nil }
+    var value: UInt64 = 0
+    for octet in text {
+      let digit: UInt8
+      switch octet {
+      case UInt8(ascii: "0")...UInt8(ascii: "9"): digit = octet - UInt8(ascii: "0")
+      case UInt8(ascii: "a")...UInt8(ascii: "f"): digit = octet - UInt8(ascii: "a") + 10
+      case UInt8(ascii: "A")...UInt8(ascii: "F"): digit = octet - UInt8(ascii: "A") + 10
+      default: return nil
+      }
+      value = value << 4 | UInt64(digit)
+    }
+    return value
+  }
+}
