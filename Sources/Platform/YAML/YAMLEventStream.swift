@@ -69,9 +69,12 @@ struct YAMLEvent {
     default:
       var message = problem
       if let context = unsafe Self.text(parser.context) {
+        if ["while scanning an alias", "while scanning an anchor"].contains(context) {
+          return unsafe YAMLError(
+            place: YAMLPlace(parser.context_mark),
+            message: "an alias or anchor has no name; text that begins with * or & needs quotes")
+        }
         message += unsafe " \(context) that begins on line \(parser.context_mark.line + 1)"
-        if context == "while scanning an alias" { message += "; text that begins with * needs quotes" }
-        if context == "while scanning an anchor" { message += "; text that begins with & needs quotes" }
       }
       return unsafe YAMLError(place: YAMLPlace(parser.problem_mark), message: message)
     }
