@@ -28,7 +28,7 @@ def main() -> int:
     credentials = Acceptor.credentials(options.keytab, options.principal, options.spnego, options.rcache)
     fields = {field.name: getattr(options, field.name) for field in dataclasses.fields(Policy)
               if getattr(options, field.name) is not None}
-    server = Server(options.host, options.port, credentials, Policy(**fields))
+    server = Server(options.host, options.port, credentials, Policy(**fields), 5 if options.spnego else 1)
     _print({"listening": server.port})
     if not options.control:
         server.run()
@@ -43,11 +43,12 @@ def main() -> int:
 class Server:
     """Accepts and gives each connection a thread and the policy of the moment."""
 
-    def __init__(self, host: str, port: int, credentials, policy: Policy):
+    def __init__(self, host: str, port: int, credentials, policy: Policy, rounds: int):
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._listener = socket.create_server((host, port), family=family, backlog=128)
         self.port = self._listener.getsockname()[1]
         self._credentials = credentials
+        self._rounds = rounds
         self._initial = self._policy = policy
         self._sessions = 0
 
@@ -67,7 +68,7 @@ class Server:
 
     def _serve(self, sock: socket.socket, number: int, policy: Policy) -> None:
         try:
-            report = Session(Wire(sock), self._credentials, policy).run()
+            report = Session(Wire(sock), self._credentials, policy, self._rounds).run()
         except Exception as error:  # noqa: BLE001: a test must see what went wrong here
             report = {"error": f"{type(error).__name__}: {error}"}
         _print({"session": number, **report})

@@ -271,7 +271,11 @@ def garbage(script: Script) -> Plan:
 @fault
 def mic(script: Script) -> Plan:
     """A MIC token instead of a wrap token."""
-    return script.inserting(frame(ENCAPSULATED, script.protection.mic(script.plaintext(0))))
+    frames = [script.message(index) for index in range(script.position)]
+    # In order: a MIC token takes a sequence number too.
+    frames.append(frame(ENCAPSULATED, script.protection.mic(script.plaintext(script.position))))
+    frames += [script.message(index) for index in range(script.position, MESSAGES)]
+    return Plan(frames, script.position, script.position)
 
 
 @fault

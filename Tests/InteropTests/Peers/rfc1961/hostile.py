@@ -57,7 +57,7 @@ def run(job: Hostile) -> dict:
             _negotiation(wire, job, result)
         else:
             _data(wire, job, result)
-    except (client.Refused, Ended, ProtectionFailure, ContextFailure, OSError, socks.SOCKSError) as error:
+    except (client.Refused, Ended, FramingError, ProtectionFailure, ContextFailure, OSError, socks.SOCKSError) as error:
         result["verdict"] = "broken"
         result["why"] = [f"the scenario was not reached: {type(error).__name__}: {error}"]
     finally:
@@ -74,6 +74,7 @@ NO_METHOD = "no-method"  # 05 ff, then FIN
 CLOSED = "closed"  # no octet, then FIN or RST
 REFUSED = "refused"  # no octet, 05 ff or 01 ff, then FIN or RST
 AGREED = "agreed"  # a level answer
+PASSED = "passed"  # an unprotected octet was altered, and the context is genuine
 _ANSWERS = {ABORTED: {ABORT_MESSAGE}, NO_METHOD: {b"\x05\xff"}, CLOSED: {b""},
             REFUSED: {b"", b"\x05\xff", ABORT_MESSAGE}}
 
@@ -117,11 +118,14 @@ def _negotiation(wire: Wire, job: Hostile, result: dict) -> None:
         if result.get("level") not in (1, 2, 3):
             why.append("no level was agreed")
     else:
-        if octets not in _ANSWERS[chosen.expected]:
+        result["passed"] = end == PASSED
+        if end == PASSED:
+            pass  # Nothing that counts was altered.
+        elif octets not in _ANSWERS[chosen.expected]:
             why.append(f"answered {octets[:16].hex() or 'nothing'}")
         if end == DEADLINE:
             why.append("did not end the connection")
-        elif end != FIN and chosen.expected in (ABORTED, NO_METHOD):
+        elif end not in (FIN, PASSED) and chosen.expected in (ABORTED, NO_METHOD):
             why.append(f"ended with {end}")
     if chosen.timed and job.deadline_ms and abs(result["ms"] - job.deadline_ms) > 1000:
         why.append(f"ended after {result['ms']} ms")
@@ -195,18 +199,38 @@ def first_token_spnego(wire, job):
 
 @scenario(ABORTED)
 def first_token_tampered(wire, job):
-    """A good first token with one bit flipped (`octet`, `bit`; negative counts from the end)."""
-    token = bytearray(_first_token(job))
+    """A good first token with one bit flipped (`octet`, `bit`; negative counts from the end). Kerberos leaves some
+    octets unprotected (message type, options, the ticket's clear fields): a server that accepts such a token must
+    answer with one that completes this very context; that counts as `passed`."""
+    initiator = job.initiator()
+    token = bytearray(initiator.step(None))
     token[job.octet] ^= 1 << job.bit
     client.greet(wire, job, _limit(job))
     wire.send(frame(AUTHENTICATION, bytes(token)))
 
+    def answer():
+        try:
+            message = wire.message(Deadline(job.patience))
+        except (Ended, FramingError) as failure:
+            return getattr(failure, "partial", b""), getattr(failure, "how", "framing")
+        if message.encoded() == ABORT_MESSAGE:
+            rest, end = wire.to_the_end(Deadline(job.patience))
+            return ABORT_MESSAGE + rest, end
+        try:
+            passed = not initiator.step(message.token) and initiator.complete
+        except ContextFailure:
+            passed = False
+        return message.encoded(), PASSED if passed else DEADLINE
+
+    return answer
+
 
 @scenario(ABORTED)
 def first_token_truncated(wire, job):
-    """The first `at` octets of a good token."""
+    """The first `at` octets of a good token (at most all but one: its length varies a little)."""
+    token = _first_token(job)
     client.greet(wire, job, _limit(job))
-    wire.send(frame(AUTHENTICATION, _first_token(job)[: job.at or 100]))
+    wire.send(frame(AUTHENTICATION, token[: min(job.at or 100, len(token) - 1)]))
 
 
 @scenario(ABORTED)

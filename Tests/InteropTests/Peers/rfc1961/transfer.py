@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from . import client, socks
 from .context import ContextFailure
-from .framing import ENCAPSULATED, frame
+from .framing import ENCAPSULATED, FramingError, frame
 from .origins import Origin, milliseconds_since
 from .protection import Protection, ProtectionFailure, Sealing
 from .seeded import SeededStream, sha256
@@ -58,7 +58,7 @@ def run(job: Transfer) -> dict:
     except Ended as end:
         result["ended"] = end.how
         result["partial_hex"] = end.partial[:64].hex()
-    except (ProtectionFailure, ContextFailure, socks.SOCKSError, OSError) as error:
+    except (FramingError, ProtectionFailure, ContextFailure, socks.SOCKSError, OSError) as error:
         result["error"] = f"{type(error).__name__}: {error}"
     finally:
         result["ms"] = milliseconds_since(start)
@@ -123,7 +123,7 @@ def _receive(wire: Wire, job: Transfer, protection: Protection, level: int, earl
             if end.partial:
                 result["violation"] = f"ended inside a message after {len(end.partial)} octets"
             break
-        except ProtectionFailure as failure:
+        except (FramingError, ProtectionFailure) as failure:
             result["violation"] = str(failure)
             break
         digest.update(plaintext)

@@ -115,6 +115,12 @@ class Wire:
         except OSError:
             pass
 
+    def hold_open(self, deadline: Deadline) -> None:
+        """Waits until the connection is gone both ways, or for the deadline."""
+        poll = select.poll()
+        poll.register(self.socket, select.POLLERR)
+        poll.poll(deadline.left * 1000)
+
     def stop_reading(self) -> None:
         """Wakes a thread that waits for octets."""
         try:
