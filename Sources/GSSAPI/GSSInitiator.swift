@@ -1,0 +1,65 @@
+internal import CGSSAPI
+
+/// A context that this side is initiating and that does not stand yet. All it can do is step.
+///
+/// A step consumes it: after a failure nothing is left but the error, and the library's half-open context is gone.
+/// A step may ask a key distribution centre and so may block for long; keep it off event loops.
+@safe
+public struct GSSInitiator: ~Copyable, Sendable {
+  private let target: GSSName
+  private let mechanism: GSSMechanism
+  private let flags: GSSContextFlags
+  private let credential: GSSCredential?
+  private let channelBindings: [UInt8]?
+  private let lifetime: UInt32
+  private var handle = ContextHandle()
+
+  /// - Parameters:
+  ///   - target: the service.
+  ///   - mechanism: what to speak.
+  ///   - flags: the services asked for. What was granted stands in the context's own flags: check them.
+  ///   - credential: with what; `nil` takes the library's default credential.
+  ///   - channelBindings: octets of the channel below that both sides see; `nil` for none.
+  ///   - lifetime: seconds the context should be good for; zero for the mechanism's default.
+  public init(
+    target: GSSName, mechanism: GSSMechanism = .krb5, flags: GSSContextFlags, credential: GSSCredential?,
+    channelBindings: [UInt8]? = nil, lifetime: UInt32 = 0
+  ) {
+    self.target = target
+    self.mechanism = mechanism
+    self.flags = flags
+    self.credential = credential
+    self.channelBindings = channelBindings
+    self.lifetime = lifetime
+  }
+
+  /// Goes one step further.
+  ///
+  /// - Parameter token: what the peer sent; `nil` for the first step.
+  public consuming func step(_ token: [UInt8]?) throws(GSSError) -> GSSStep<GSSInitiator> {
+    KerberosEnvironment.libraryUsed()
+    var minor: OM_uint32 = 0
+    var output = LibraryBuffer()
+    var actual: gss_OID?
+    var granted: OM_uint32 = 0
+    let major = unsafe ChannelBindingsLoan.lend(channelBindings) { bindings in
+      unsafe (token ?? []).withUnsafeBytes { bytes in
+        unsafe mechanism.withIdentifier { identifier in
+          var input = unsafe gss_buffer_desc(lending: bytes)
+          return unsafe gss_init_sec_context(
+            &minor, credential?.handle, &handle.raw, target.handle, identifier, flags.rawValue, lifetime, bindings,
+            &input, &actual, &output.descriptor, &granted, nil)
+        }
+      }
+    }
+    try GSSError.checkStep("gss_init_sec_context", major, minor, mechanism)
+    let answer = output.octets()
+    guard major & GSSSupplementaryStatus.continueNeeded.rawValue == 0 else {
+      return .continueNeeded(self, token: answer)
+    }
+    let facts = unsafe try ContextFacts(handle, spoken: mechanism, inner: GSSMechanism(copying: actual))
+    let context = GSSSecurityContext(
+      handle, facts, flags: GSSContextFlags(rawValue: granted), isInitiator: true)
+    return .complete(context, token: answer.isEmpty ? nil : answer)
+  }
+}

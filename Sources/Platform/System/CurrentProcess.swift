@@ -1,0 +1,24 @@
+internal import Glibc
+
+/// A user's number (`uid_t`).
+public typealias UserID = UInt32
+
+/// The user whose rights this process acts with (`geteuid`): the owner of every socket that it makes.
+public func currentUserID() -> UserID { geteuid() }
+
+/// The machine's own name as the kernel knows it, or `localhost` when it has none.
+public var hostName: String {
+  var buffer = [CChar](repeating: 0, count: 256)
+  return unsafe buffer.withUnsafeMutableBufferPointer { buffer -> String in
+    guard let start = buffer.baseAddress, unsafe gethostname(start, buffer.count - 1) == 0 else {
+      return "localhost"
+    }
+    let name = unsafe String(cString: start)
+    return name.isEmpty ? "localhost" : name
+  }
+}
+
+/// From now on a write to a connection that the peer has closed fails with EPIPE, instead of ending the process.
+public func ignoreBrokenPipes() {
+  _ = signal(SIGPIPE, SIG_IGN)
+}

@@ -1,0 +1,71 @@
+/// A text as it was read, with the name that messages call it by. It need not be valid in any way.
+public struct YAMLSource: Hashable, Sendable {
+  /// A path, or a word such as `standard input`.
+  public let name: String
+  public let octets: [UInt8]
+
+  public init(name: String, octets: [UInt8]) {
+    self.name = name
+    self.octets = octets
+  }
+
+  public init(name: String, text: String) {
+    self.init(name: name, octets: Array(text.utf8))
+  }
+
+  /// The text of a line without its line break, or `nil` when there is no such line. Octets that are not UTF-8 show as
+  /// replacement characters.
+  ///
+  /// - Parameter number: Counts from 1, and counts lines as libyaml does.
+  public func line(_ number: Int) -> String? {
+    guard number >= 1 else { return nil }
+    var current = 1
+    var line = String.UnicodeScalarView()
+    var afterCarriageReturn = false
+    for scalar in String(decoding: octetsAfterMark, as: UTF8.self).unicodeScalars {
+      if afterCarriageReturn, scalar == "\n" {
+        afterCarriageReturn = false
+        continue
+      }
+      afterCarriageReturn = scalar == "\r"
+      if Self.lineBreaks.contains(scalar) {
+        if current == number { return String(line) }
+        current += 1
+      } else if current == number {
+        line.append(scalar)
+      }
+    }
+    return current == number ? String(line) : nil
+  }
+
+  /// The place of an octet.
+  ///
+  /// - Parameter offset: Counts from the first octet behind a byte order mark.
+  func place(ofOctetAt offset: Int) -> YAMLPlace {
+    var line = 1
+    var column = 1
+    var afterCarriageReturn = false
+    for scalar in String(decoding: octetsAfterMark.prefix(max(0, offset)), as: UTF8.self).unicodeScalars {
+      if afterCarriageReturn, scalar == "\n" {
+        afterCarriageReturn = false
+        continue
+      }
+      afterCarriageReturn = scalar == "\r"
+      if Self.lineBreaks.contains(scalar) {
+        line += 1
+        column = 1
+      } else {
+        column += 1
+      }
+    }
+    return YAMLPlace(line: line, column: column)
+  }
+
+  /// The octets without the byte order mark that some editors put in front.
+  var octetsAfterMark: ArraySlice<UInt8> {
+    octets.starts(with: [0xEF, 0xBB, 0xBF]) ? octets.dropFirst(3) : octets[...]
+  }
+
+  /// What libyaml takes for the end of a line: CR LF, and each of these.
+  private static let lineBreaks: Set<Unicode.Scalar> = ["\n", "\r", "\u{85}", "\u{2028}", "\u{2029}"]
+}

@@ -1,0 +1,57 @@
+/// Everything that an operator decides about a gateway.
+///
+/// A program makes one with ``init(listen:kerberos:timeouts:limits:rules:)``; an operator writes YAML, which
+/// ``parse(octets:sourceName:)`` reads:
+///
+/// ```yaml
+/// listen:
+///   - address: 127.0.0.1:1080
+/// kerberos:
+///   keytab: /etc/garter/garterd.keytab
+/// rules:                              # first match decides; nothing matches: refused
+///   - allow: [connect]
+///     principals: ["*@EXAMPLE.COM"]
+///     to: ["*"]
+/// ```
+///
+/// The keys of each part are described with its type. Only `listen`, `kerberos.keytab` and `rules` must be there. A key that is
+/// there must have a value: nothing written, `null` and `~` are refused.
+public struct Configuration: Hashable, Sendable {
+  /// `listen`: where the gateway accepts connections, as a list of mappings with the key `address`. 1 to 64 of them.
+  public var listen: [ListenAddress]
+  /// `kerberos`: how clients authenticate.
+  public var kerberos: Kerberos
+  /// `timeouts`: how long things may take.
+  public var timeouts: Timeouts
+  /// `limits`: how much there may be of things.
+  public var limits: Limits
+  /// `rules`: who may reach what; see ``AccessPolicy``. 1 to 1000 of them.
+  ///
+  /// Each rule is a mapping with the keys
+  /// - `allow` or `deny`, one of them: a list of commands; today `[connect]`;
+  /// - `principals`: a list of patterns (``PrincipalPattern``), or `anonymous`. May be left out after `deny` only;
+  /// - `to`: a list of targets (``TargetPattern``). May be left out after `deny` only;
+  /// - `ports`: a list such as `[22, 8000-8100]`. Default: every port;
+  /// - `from`: a list of the networks that clients come from. Default: every one;
+  /// - `name`: a text for logs, at most 100 characters. Default: none.
+  ///
+  /// A list has 1 to 1000 entries.
+  public var rules: [AccessRule]
+
+  public init(
+    listen: [ListenAddress], kerberos: Kerberos, timeouts: Timeouts = Timeouts(), limits: Limits = Limits(),
+    rules: [AccessRule]
+  ) {
+    self.listen = listen
+    self.kerberos = kerberos
+    self.timeouts = timeouts
+    self.limits = limits
+    self.rules = rules
+  }
+
+  /// The largest file that is read.
+  public static let maximumOctets = 1 << 20
+  public static let maximumListeners = 64
+  /// The most entries of any list inside a rule.
+  public static let maximumEntries = 1000
+}

@@ -1,0 +1,86 @@
+extension Configuration {
+  /// `kerberos`: how clients authenticate, and how their data is protected.
+  public struct Kerberos: Hashable, Sendable {
+    /// `keytab`: the file with the service's keys, an absolute path or `TYPE:NAME`. Required.
+    public var keytab: String
+    /// `services`: the first components of the principals that clients may ask tickets for; any host name that the
+    /// keytab has. 1 to 16 of them. Default: `[socks, rcmd]`.
+    public var services: [String]
+    /// `levels`: the protection levels of RFC 1961 section 4.3 that clients may use. Default: all three.
+    public var levels: [Level]
+    /// `replay_cache`: the file in which the library notes the authenticators it has seen, an absolute path. Default:
+    /// the library's own choice.
+    public var replayCache: String?
+    /// `mechanisms`: how a context may be established. Default: `[krb5]`.
+    public var mechanisms: [Mechanism]
+    /// `expired`: what happens to a session whose ticket expires. Default: `close`.
+    public var expired: Expiry
+    /// `selective`: what the gateway itself does at level 3, a mapping.
+    public var selective: Selective
+
+    public init(
+      keytab: String, services: [String] = ["socks", "rcmd"],
+      levels: [Level] = [.confidentiality, .integrity, .selective], replayCache: String? = nil,
+      mechanisms: [Mechanism] = [.krb5], expired: Expiry = .close, selective: Selective = Selective()
+    ) {
+      self.keytab = keytab
+      self.services = services
+      self.levels = levels
+      self.replayCache = replayCache
+      self.mechanisms = mechanisms
+      self.expired = expired
+      self.selective = selective
+    }
+
+    /// A protection level by the name that RFC 1961 gives it.
+    public enum Level: String, Hashable, Sendable, CaseIterable {
+      /// Level 2: every message is sealed.
+      case confidentiality
+      /// Level 1: every message is signed.
+      case integrity
+      /// Level 3: each message is sealed or signed, as its sender decides.
+      case selective
+
+      /// The level's number on the wire.
+      public var number: UInt8 {
+        switch self {
+        case .integrity: 0x01
+        case .confidentiality: 0x02
+        case .selective: 0x03
+        }
+      }
+    }
+
+    public enum Mechanism: String, Hashable, Sendable, CaseIterable {
+      case krb5
+      /// SPNEGO, with nothing but Kerberos inside.
+      case spnego
+    }
+
+    public enum Expiry: String, Hashable, Sendable, CaseIterable {
+      /// The session ends with its ticket.
+      case close
+      /// The session goes on, and its record says so.
+      case log
+    }
+
+    /// `selective`: what the gateway itself does at level 3.
+    public struct Selective: Hashable, Sendable {
+      /// `seal`: Default: `unless-encrypted`.
+      public var seal: Seal
+
+      public init(seal: Seal = .unlessEncrypted) {
+        self.seal = seal
+      }
+
+      public enum Seal: String, Hashable, Sendable, CaseIterable {
+        /// Data that the target's own TLS or SSH provably encrypts is only signed; everything else is sealed.
+        case unlessEncrypted = "unless-encrypted"
+        /// Everything is sealed.
+        case always
+      }
+    }
+
+    public static let maximumServices = 16
+  }
+}

@@ -1,0 +1,112 @@
+import Platform
+
+extension Configuration {
+  /// What a text says, and what may be a mistake in it.
+  public struct Reading: Hashable, Sendable {
+    public let configuration: Configuration
+    /// For example rules that never decide.
+    public let warnings: [ConfigurationProblem]
+  }
+
+  /// Reads a file.
+  ///
+  /// - Throws: Everything that is wrong with it, at once.
+  public static func load(path: String) throws(ConfigurationError) -> Reading {
+    let octets: [UInt8]
+    do {
+      octets = try FileContents.read(path: path, limit: maximumOctets)
+    } catch {
+      let message = "cannot be read: \(error.reason) (\(error.advice))"
+      throw ConfigurationError(problems: [
+        ConfigurationProblem(sourceName: path, line: nil, column: nil, message: message, sourceLine: nil)
+      ])
+    }
+    return try parse(octets: octets, sourceName: path)
+  }
+
+  /// Reads a text. Any octets may come.
+  ///
+  /// - Throws: Everything that is wrong with it, at once; but of text that is no YAML only the first place.
+  public static func parse(octets: [UInt8], sourceName: String) throws(ConfigurationError) -> Reading {
+    let reader = ConfigurationReader(source: YAMLSource(name: sourceName, octets: octets))
+    do {
+      let document = try YAMLDocument.parse(reader.source)
+      let root = document.root ?? YAMLNode(place: YAMLPlace(line: 1, column: 1), content: .mapping([]))
+      if let reading = read(root, reader: reader), reader.problems.isEmpty { return reading }
+    } catch {
+      let mentionsBrackets = reader.source.line(error.line)?.contains("]:") ?? false
+      let hint = mentionsBrackets ? "; an address in brackets needs quotes, as in \"[::1]:1080\"" : ""
+      reader.report(error.message + hint, at: error.place)
+    }
+    throw ConfigurationError(
+      problems: reader.problems.sorted { ($0.line ?? 0, $0.column ?? 0) < ($1.line ?? 0, $1.column ?? 0) })
+  }
+
+  private static func read(_ root: YAMLNode, reader: ConfigurationReader) -> Reading? {
+    reader.mapping(root, "", example: "listen, kerberos and rules") { keys in
+      let listen = keys.required("listen", example: "[{address: \"127.0.0.1:1080\"}]") { node, path in
+        readListen(node, path, reader: reader)
+      }
+      let kerberos = keys.required("kerberos", example: "{keytab: /etc/garter/garterd.keytab}") { node, path in
+        Kerberos(node, path, reader: reader)
+      }
+      let timeouts = keys.optional("timeouts") { node, path in Timeouts(node, path, reader: reader) }
+      let limits = keys.optional("limits") { node, path in Limits(node, path, reader: reader) }
+      let rules = keys.required("rules", example: "[{allow: [connect], principals: [\"*@EXAMPLE.COM\"], to: [\"*\"]}]")
+      { node, path in
+        readRules(node, path, reader: reader)
+      }
+      guard let listen, let kerberos, let rules else { return nil }
+      let configuration = Configuration(
+        listen: listen, kerberos: kerberos, timeouts: timeouts ?? Timeouts(), limits: limits ?? Limits(),
+        rules: rules.map(\.rule))
+      return Reading(configuration: configuration, warnings: shadowed(rules, reader: reader))
+    }
+  }
+
+  private static func readListen(_ node: YAMLNode, _ path: String, reader: ConfigurationReader) -> [ListenAddress]? {
+    let example = "address: 127.0.0.1:1080"
+    let expected = "an address and a port such as 127.0.0.1:1080"
+    guard let items = reader.items(node, path, example: "[{\(example)}]", limit: maximumListeners) else { return nil }
+    var places: [ListenAddress: YAMLPlace] = [:]
+    var addresses: [ListenAddress] = []
+    for (index, item) in items.enumerated() {
+      reader.mapping(item, "\(path)[\(index)]", example: example) { keys in
+        keys.required("address", example: "127.0.0.1:1080") { node, path in
+          guard let address = reader.value(node, path, expected: expected, parse: ListenAddress.init(parsing:)) else {
+            return
+          }
+          addresses.append(address)
+          guard address.port != 0 else { return }
+          if let first = places[address] {
+            reader.report("\(path): \(address) is here twice; the first is on line \(first.line)", at: node.place)
+          }
+          places[address] = places[address] ?? node.place
+        }
+      }
+    }
+    return addresses
+  }
+
+  private static func readRules(
+    _ node: YAMLNode, _ path: String, reader: ConfigurationReader
+  ) -> [(rule: AccessRule, place: YAMLPlace)]? {
+    guard let items = reader.items(node, path, example: "- allow: [connect]", limit: AccessPolicy.maximumRules) else {
+      return nil
+    }
+    return items.enumerated().compactMap { index, item in
+      AccessRule(item, "\(path)[\(index)]", reader: reader).map { ($0, item.place) }
+    }
+  }
+
+  private static func shadowed(
+    _ rules: [(rule: AccessRule, place: YAMLPlace)], reader: ConfigurationReader
+  ) -> [ConfigurationProblem] {
+    AccessPolicy(rules: rules.map(\.rule)).shadowedRules.map { shadowed in
+      let first = rules[shadowed.shadowedBy].place.line
+      return reader.problem(
+        "rule \(shadowed.index + 1) never decides: rule \(shadowed.shadowedBy + 1) on line \(first) covers all of it",
+        at: rules[shadowed.index].place)
+    }
+  }
+}

@@ -1,0 +1,24 @@
+public import SOCKSCore
+
+/// What a rule may allow: the commands of RFC 1928 section 4 that this gateway serves.
+public enum AccessCommand: String, Hashable, Sendable, CaseIterable {
+  case connect
+}
+
+/// What somebody asks the gateway for.
+public struct AccessRequest: Hashable, Sendable {
+  public var command: AccessCommand
+  public var identity: Identity
+  /// Where the client's connection comes from.
+  public var client: IPAddress
+  public var host: TargetHost
+  public var port: UInt16
+
+  public init(command: AccessCommand, identity: Identity, client: IPAddress, host: TargetHost, port: UInt16) {
+    self.command = command
+    self.identity = identity
+    self.client = client
+    self.host = host
+    self.port = port
+  }
+}

@@ -1,0 +1,50 @@
+import SOCKSCore
+
+/// One rule: for whom, from where, to where, and what then.
+public struct AccessRule: Hashable, Sendable {
+  public var effect: Effect
+  public var commands: Set<AccessCommand>
+  /// `nil`: everybody, the anonymous as well. Only rules that deny may be so.
+  public var identities: [IdentityPattern]?
+  /// `nil`: every target. Only rules that deny may be so.
+  public var targets: [TargetPattern]?
+  /// `nil`: every port.
+  public var ports: [PortRange]?
+  /// The networks that clients come from. `nil`: every one.
+  public var clients: [IPNetwork]?
+  /// For logs.
+  public var name: String?
+
+  public enum Effect: String, Hashable, Sendable, CaseIterable {
+    case allow
+    case deny
+  }
+
+  /// A rule that allows something to somebody.
+  public static func allow(
+    _ commands: Set<AccessCommand>, identities: [IdentityPattern], targets: [TargetPattern], ports: [PortRange]? = nil,
+    clients: [IPNetwork]? = nil, name: String? = nil
+  ) -> AccessRule {
+    AccessRule(
+      effect: .allow, commands: commands, identities: identities, targets: targets, ports: ports, clients: clients,
+      name: name)
+  }
+
+  /// A rule that denies; what is left out is denied for all.
+  public static func deny(
+    _ commands: Set<AccessCommand>, identities: [IdentityPattern]? = nil, targets: [TargetPattern]? = nil,
+    ports: [PortRange]? = nil, clients: [IPNetwork]? = nil, name: String? = nil
+  ) -> AccessRule {
+    AccessRule(
+      effect: .deny, commands: commands, identities: identities, targets: targets, ports: ports, clients: clients,
+      name: name)
+  }
+
+  /// Whether all is met that is known before a name is resolved, but for the target's host.
+  func concerns(_ request: AccessRequest) -> Bool {
+    commands.contains(request.command)
+      && (identities?.contains { $0.matches(request.identity) } ?? (effect == .deny))
+      && (ports?.contains { $0.contains(request.port) } ?? true)
+      && (clients?.contains { $0.contains(request.client.unmapped) } ?? true)
+  }
+}

@@ -1,0 +1,77 @@
+/// Principals, keys and tickets.
+extension KerberosRealm {
+  /// Adds a principal.
+  ///
+  /// - Parameters:
+  ///   - principal: its name; without a realm this realm's.
+  ///   - password: `nil` for a random key.
+  ///   - options: further options of `addprinc`, such as `-maxlife`, `15 seconds`.
+  public func addPrincipal(
+    _ principal: String, password: String? = nil, options: [String] = []
+  ) async throws(KerberosRealmError) {
+    let key = password.map { ["-pw", $0] } ?? ["-randkey"]
+    try await administer(["addprinc"] + options + key + [principal])
+  }
+
+  /// Removes a principal.
+  public func deletePrincipal(_ principal: String) async throws(KerberosRealmError) {
+    try await administer(["delprinc", "-force", principal])
+  }
+
+  /// Adds the principals' keys, as they are, to a keytab.
+  public func exportKeytab(_ principals: [String], to path: String) async throws(KerberosRealmError) {
+    try await administer(["ktadd", "-norandkey", "-q", "-k", "FILE:\(path)"] + principals)
+  }
+
+  /// Gives a principal a new random key with the next version number.
+  ///
+  /// - Parameter keepOld: whether tickets for the old key can still be used.
+  public func changeKey(of principal: String, keepOld: Bool) async throws(KerberosRealmError) {
+    try await administer(["cpw", "-randkey"] + (keepOld ? ["-keepold"] : []) + [principal])
+  }
+
+  /// Gets a ticket with a key.
+  ///
+  /// - Parameters:
+  ///   - cache: the ticket cache, in the library's spelling (`FILE:…`).
+  ///   - lifetime: in the library's spelling (`15s`); `nil` for the realm's longest.
+  ///   - options: further options of `kinit`.
+  public func obtainTicket(
+    for principal: String, keytab: String, cache: String, lifetime: String? = nil, options: [String] = []
+  ) async throws(KerberosRealmError) {
+    let from = ["-k", "-t", "FILE:\(keytab)"]
+    try await run(["kinit", "-c", cache] + from + Self.lifetimeOptions(lifetime) + options + [principal])
+  }
+
+  /// Gets a ticket with a password.
+  ///
+  /// - Parameters:
+  ///   - cache: the ticket cache, in the library's spelling (`FILE:…`).
+  ///   - lifetime: in the library's spelling (`15s`); `nil` for the realm's longest.
+  ///   - options: further options of `kinit`.
+  public func obtainTicket(
+    for principal: String, password: String, cache: String, lifetime: String? = nil, options: [String] = []
+  ) async throws(KerberosRealmError) {
+    let command = ["kinit", "-c", cache] + Self.lifetimeOptions(lifetime) + options + [principal]
+    try await run(command, input: password + "\n")
+  }
+
+  /// Runs a program in this realm, with its environment.
+  ///
+  /// - Returns: what it wrote to standard output. Throws unless it ends with status 0.
+  @discardableResult
+  public func run(
+    _ command: [String], input: String = "", environment updates: [String: String] = [:]
+  ) async throws(KerberosRealmError) -> String {
+    let environment = environment.merging(updates) { _, update in update }
+    return try await Command(arguments: command, input: input, environment: environment).run()
+  }
+
+  private static func lifetimeOptions(_ lifetime: String?) -> [String] {
+    lifetime.map { ["-l", $0] } ?? []
+  }
+
+  private func administer(_ request: [String]) async throws(KerberosRealmError) {
+    try await run(["kadmin.local", "-r", name] + request)
+  }
+}

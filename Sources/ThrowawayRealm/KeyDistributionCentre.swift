@@ -1,0 +1,105 @@
+internal import Subprocess
+
+/// The realm's `krb5kdc`, a child that does not outlive this process.
+///
+/// A shell stands between: it reads its standard input, which ends when this process asks for it or is gone in
+/// whatever way, then ends the centre and removes the folder. The centre in turn dies with the shell.
+final class KeyDistributionCentre: Sendable {
+  private static let supervisor = """
+    PATH="$PATH:/usr/sbin:/sbin"
+    trap '' INT HUP TERM
+    setpriv --pdeathsig KILL krb5kdc -n </dev/null 2>&1 &
+    centre=$!
+    exec >/dev/null 2>&1
+    cat
+    kill -TERM "$centre"
+    ( sleep 2; kill -KILL "$centre" ) &
+    watchdog=$!
+    wait "$centre"
+    kill "$watchdog"
+    rm -rf -- "$1"
+    """
+
+  /// What the centre logs once its sockets are open.
+  private static let readyMark = "commencing operation"
+
+  private let stopRequest: AsyncStream<Never>.Continuation
+  private let child: Task<Void, Never>
+
+  private init(stopRequest: AsyncStream<Never>.Continuation, child: Task<Void, Never>) {
+    self.stopRequest = stopRequest
+    self.child = child
+  }
+
+  /// Starts it and returns when it listens.
+  static func start(folder: String, environment: [String: String]) async throws(KerberosRealmError)
+    -> KeyDistributionCentre
+  {
+    let (stopped, stopRequest) = AsyncStream<Never>.makeStream()
+    let (events, report) = AsyncStream<Event>.makeStream()
+    let child = Task {
+      let ending = await supervise(folder: folder, environment: environment, until: stopped, report: report)
+      report.yield(.ended(ending))
+      report.finish()
+    }
+    let centre = KeyDistributionCentre(stopRequest: stopRequest, child: child)
+    for await event in events {
+      switch event {
+      case .listens:
+        return centre
+      case .ended(let diagnostics):
+        throw KerberosRealmError(command: ["krb5kdc", "-n"], status: "did not start", diagnostics: diagnostics)
+      }
+    }
+    // The stream ends early only when this task is cancelled.
+    await centre.stop()
+    throw KerberosRealmError(command: ["krb5kdc", "-n"], status: "cancelled", diagnostics: "")
+  }
+
+  /// Ends it, and returns when it is gone and the folder with it.
+  func stop() async {
+    stopRequest.finish()
+    await child.value
+  }
+
+  private enum Event {
+    case listens
+    case ended(String)
+  }
+
+  private static func supervise(
+    folder: String, environment: [String: String], until stopped: AsyncStream<Never>,
+    report: AsyncStream<Event>.Continuation
+  ) async -> String {
+    do {
+      let result = try await Subprocess.run(
+        .name("sh"), arguments: ["-c", supervisor, "sh", folder],
+        environment: Command(arguments: [], environment: environment).children,
+        input: .inputWriter, output: .sequence, error: .discarded
+      ) { execution in
+        try await withThrowingTaskGroup(of: String?.self) { group in
+          group.addTask {
+            for await _ in stopped {}
+            return nil
+          }
+          group.addTask {
+            var tail: [String] = []
+            for try await line in execution.standardOutput.strings() {
+              if line.contains(readyMark) { report.yield(.listens) }
+              tail = tail.suffix(20) + [line]
+            }
+            return tail.joined(separator: "\n")
+          }
+          // Whichever comes first, a request to stop or the centre's own end, closes the shell's input.
+          let first = try await group.next() ?? nil
+          try await execution.standardInputWriter.finish()
+          group.cancelAll()
+          return first ?? ""
+        }
+      }
+      return result.closureResult
+    } catch {
+      return "\(error)"
+    }
+  }
+}

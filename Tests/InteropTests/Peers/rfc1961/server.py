@@ -1,0 +1,504 @@
+"""An RFC 1961 server for one connection at a time per thread. Strict unless told to misbehave at one point."""
+
+import hashlib
+import socket
+import threading
+import time
+from dataclasses import dataclass, field
+
+from . import faults, socks
+from .context import Acceptor, ContextFailure
+from .framing import ABORT, ABORT_MESSAGE, AUTHENTICATION, ENCAPSULATED, PROTECTION_LEVEL, FramingError, frame
+from .origins import milliseconds_since
+from .protection import Protection, ProtectionFailure, Sealing
+from .wire import DEADLINE, FIN, Deadline, Ended, Segmenter, Wire
+
+AES = (17, 18, 19, 20)
+EMPTY_MESSAGES_LIMIT = 1000
+STAGES = ("method", "auth", "level", "reply", "data")
+STAGE_FAULTS = {
+    "abort": "01 ff, then close", "abort-open": "01 ff, connection kept open", "close": "close without an octet",
+    "reset": "RST", "stall": "nothing, connection kept open", "version-5": "the answer with version 5 in its header",
+    "version-2": "the answer with version 2 in its header", "type-0": "the answer with message type 0",
+    "type-1": "the answer as type 1", "type-2": "the answer as type 2", "type-3": "the answer as type 3",
+    "tampered": "the last octet of the token altered", "garbage": "100 octets of 0xaa as token",
+    "zero-length": "a token of zero length", "announced": "a header that announces 65,535 octets, nothing behind",
+    "longer": "a length one larger than the token, nothing behind", "truncated": "the token without its last octet",
+    "fin-inside": "half of the message, then FIN", "twice": "the answer twice", "octets": "the answer octet by octet",
+}
+LEVEL_FAULTS = ("unwrapped", "two-octets", "no-octets", "reflected", "sealed")
+REPLY_FAULTS = ("clear", "clear-framed", "integrity-only", "split", "with-data", "then-close", "empties", "version",
+                "wrong-atyp", "skipped-number")
+
+
+@dataclass
+class Policy:
+    """What the server requires and, for tests, where it misbehaves (`fault` is `NAME@STAGE`) or which checks it
+    leaves out (`careless`: `sequence`, `seal`, `empties`, `reset`, `abort`)."""
+
+    required: frozenset[str] = frozenset({"mutual", "replay", "integ"})
+    levels: tuple[int, ...] = (1, 2, 3)
+    level_answer: int | None = None
+    method_answer: int | None = None
+    reply_code: int | None = None
+    seconds: float = 30
+    chunk: int = 0
+    segment: str = "whole"
+    sealing: str = "alternate"
+    target: str = "dial"
+    fault: str = ""
+    careless: tuple[str, ...] = ()
+    position: str = "first"
+    size: int = 24
+    octet: int = 20
+    bit: int = 0
+    at: int = 0
+    count: int = 1500
+    patience: float = 10
+
+    def __post_init__(self):
+        self.required = frozenset(self.required)
+        self.levels = tuple(self.levels)
+        self.careless = tuple(self.careless)
+        if self.target not in ("dial", "messages"):
+            raise ValueError(f"unknown target {self.target}")
+        if self.fault and self.fault not in fault_names():
+            raise ValueError(f"unknown fault {self.fault}")
+
+    def at_stage(self, stage: str) -> str | None:
+        name, _, where = self.fault.partition("@")
+        return name if where == stage else None
+
+
+def fault_names() -> list[str]:
+    """All names that `Policy.fault` may have."""
+    names = [f"{name}@{stage}" for stage in STAGES[1:4] for name in STAGE_FAULTS]
+    names += [f"{name}@method" for name in ("abort", "close", "reset", "stall", "octets", "twice")]
+    names += [f"{name}@level" for name in LEVEL_FAULTS] + [f"{name}@reply" for name in REPLY_FAULTS]
+    return names + [f"{name}@data" for name in (*faults.FAULTS, "abort", "close", "reset", "stall") if name != "foreign"]
+
+
+class Refusal(Exception):
+    """The connection ends here; `answer` is sent first."""
+
+    def __init__(self, reason: str, answer: bytes = b""):
+        super().__init__(reason)
+        self.answer = answer
+
+
+class Misbehaved(Exception):
+    """The fault has been committed: from here on the client is only watched."""
+
+
+@dataclass
+class Session:
+    """One connection. `run` returns the report."""
+
+    wire: Wire
+    credentials: object
+    policy: Policy
+    rounds: int = 1
+    report: dict = field(default_factory=dict)
+
+    def run(self) -> dict:
+        self._deadline = Deadline(self.policy.seconds)
+        start = time.monotonic()
+        self.report["stage"] = "method"
+        try:
+            self._choose_method()
+            protection, level = self._establish()
+            self._serve(protection, level)
+            self.report.setdefault("reason", "end")
+        except Misbehaved:
+            self._watch()
+        except Refusal as refusal:
+            self.report["reason"] = str(refusal)
+            self.report["answered_hex"] = refusal.answer.hex()
+            self.wire.refuse(b"" if "abort" in self.policy.careless else refusal.answer)
+        except OSError as error:
+            self.report["reason"] = f"{type(error).__name__}"
+        finally:
+            self.wire.close()
+        self.report["ms"] = milliseconds_since(start)
+        return self.report
+
+    # --- Negotiation
+
+    def _choose_method(self) -> None:
+        try:
+            version, count = self.wire.exactly(2, self._deadline)
+            if version != socks.VERSION or count == 0:
+                raise Refusal("not a SOCKS5 greeting")
+            methods = self.wire.exactly(count, self._deadline)
+        except Ended as end:
+            raise Refusal(f"{end.how} in the greeting") from None
+        self.report["methods"] = methods.hex()
+        chosen = socks.METHOD_GSSAPI if socks.METHOD_GSSAPI in methods else socks.METHOD_UNACCEPTABLE
+        if self._misbehave("method", bytes([socks.VERSION, chosen])):
+            return
+        if self.policy.method_answer is not None:
+            self.wire.send(bytes([socks.VERSION, self.policy.method_answer]))
+            raise Misbehaved
+        if chosen == socks.METHOD_UNACCEPTABLE:
+            raise Refusal("no acceptable method", bytes([socks.VERSION, socks.METHOD_UNACCEPTABLE]))
+        self.wire.send(bytes([socks.VERSION, chosen]))
+
+    def _message(self, type: int, answer: bytes, deadline: Deadline | None = None) -> bytes:
+        try:
+            message = self.wire.message(deadline or self._deadline)
+        except Ended as end:
+            raise Refusal(f"{end.how} in the negotiation", answer if end.how == DEADLINE else b"") from None
+        except FramingError as error:
+            raise Refusal(str(error), answer) from None
+        if message.type != type:
+            raise Refusal(f"message type {message.type:#04x}", b"" if message.type == ABORT else answer)
+        return message.token
+
+    def _establish(self) -> tuple[Protection, int]:
+        self.report["stage"] = "auth"
+        acceptor, rounds = Acceptor(self.credentials), 0
+        while not acceptor.complete:
+            token = self._message(AUTHENTICATION, ABORT_MESSAGE)
+            rounds += 1
+            if not token:
+                raise Refusal("empty token", ABORT_MESSAGE)
+            try:
+                answer = acceptor.step(token)
+            except ContextFailure as failure:
+                raise Refusal(str(failure), ABORT_MESSAGE) from None
+            # Kerberos needs one token. The library asks for more after some tokens that are wrong, with none to send.
+            if not acceptor.complete and (not answer or rounds >= self.rounds):
+                raise Refusal("one round more than allowed", ABORT_MESSAGE)
+            if acceptor.complete:
+                self._check(acceptor.establishment)
+            # With no output token a message of zero length says that the server is ready (section 3.6).
+            self._answer("auth", AUTHENTICATION, answer)
+        self.report["stage"] = "level"
+        protection = Protection(acceptor.establishment.context, True, "sequence" in self.policy.careless)
+        return protection, self._agree(protection, acceptor.establishment)
+
+    def _check(self, about) -> None:
+        self.report.update(peer=about.peer, flags=sorted(about.flags), mechanism=about.mechanism,
+                           enctype=about.enctype)
+        missing = self.policy.required - about.flags
+        if missing:
+            raise Refusal(f"flags not granted: {' '.join(sorted(missing))}", ABORT_MESSAGE)
+        if about.enctype not in AES:
+            raise Refusal(f"session key of type {about.enctype}", ABORT_MESSAGE)
+
+    def _agree(self, protection: Protection, about) -> int:
+        token = self._message(PROTECTION_LEVEL, ABORT_MESSAGE)
+        try:
+            octets, sealed = protection.unwrap(token)
+        except ProtectionFailure as failure:
+            raise Refusal(str(failure), ABORT_MESSAGE) from None
+        if len(octets) != 1 or octets[0] not in (1, 2, 3):
+            raise Refusal(f"level message {octets[:8].hex()}", ABORT_MESSAGE)
+        asked = octets[0]
+        self.report.update(level_asked=asked, level_sealed=sealed)
+        allowed = [level for level in self.policy.levels if level == 1 or "conf" in about.flags]
+        answer = next((level for level in {1: (1, 2), 2: (2,), 3: (3, 2)}[asked] if level in allowed), None)
+        if answer is None:
+            raise Refusal(f"level {asked} is not allowed", ABORT_MESSAGE)
+        told = answer if self.policy.level_answer is None else self.policy.level_answer
+        self._answer("level", PROTECTION_LEVEL, self._level_token(protection, told, token))
+        self.report["level"] = told
+        protection.start_of_encapsulation()
+        if told not in (1, 2, 3):
+            raise Misbehaved
+        return told
+
+    def _level_token(self, protection: Protection, level: int, received: bytes) -> bytes:
+        fault = self.policy.at_stage("level")
+        self._wrong_content = fault in LEVEL_FAULTS and fault != "sealed"
+        if fault == "unwrapped":
+            return bytes([level])
+        if fault == "reflected":
+            return received
+        octets = {"two-octets": bytes([level, level]), "no-octets": b""}.get(fault, bytes([level]))
+        return protection.wrap(octets, sealed=fault == "sealed")
+
+    _wrong_content = False
+    request_token = b""
+
+    # --- Request, reply, relay
+
+    def _serve(self, protection: Protection, level: int) -> None:
+        self.report["stage"] = "request"
+        endpoint, early, refused = self._request(protection, level)
+        self.report["stage"] = "reply"
+        code = socks.SUCCEEDED if refused is None else refused
+        target = None
+        if refused is None and self.policy.target == "dial":
+            target, code = _dial(endpoint, self._deadline)
+        code = code if self.policy.reply_code is None else self.policy.reply_code
+        bound = socks.Endpoint("127.0.0.1", 1)
+        if target is not None:
+            host, port = target.socket.getsockname()[:2]
+            bound = socks.Endpoint(host, port)
+        self.report["reply"] = code
+        try:
+            reply_token = self._reply(protection, level, code, bound)
+            if code != socks.SUCCEEDED:
+                raise Refusal(f"reply {code:#04x}")
+            self.report["stage"] = "data"
+            Relay(self, protection, level, target, early, reply_token).run()
+        finally:
+            if target is not None:
+                target.close()
+
+    def _request(self, protection: Protection, level: int) -> tuple[socks.Endpoint | None, bytes, int | None]:
+        octets, empties = b"", 0
+        while True:
+            token = self.request_token = self._message(ENCAPSULATED, b"")
+            try:
+                plaintext, _ = protection.unwrap(token, level)
+            except ProtectionFailure as failure:
+                raise Refusal(str(failure)) from None
+            empties = 0 if plaintext else empties + 1
+            if empties > EMPTY_MESSAGES_LIMIT:
+                raise Refusal("too many empty messages")
+            octets += plaintext
+            try:
+                decoded = socks.decode_request(octets)
+            except socks.SOCKSError as error:
+                if error.code is None:
+                    raise Refusal(str(error)) from None
+                return None, b"", error.code
+            if decoded is None:
+                continue
+            command, endpoint, length = decoded
+            self.report.update(command=command, target=f"{endpoint.host}:{endpoint.port}", target_kind=endpoint.kind,
+                               request_tokens=protection.received.tokens, early=len(octets) - length)
+            return endpoint, octets[length:], None if command == socks.CONNECT else socks.COMMAND_NOT_SUPPORTED
+
+    def _reply(self, protection: Protection, level: int, code: int, bound: socks.Endpoint) -> bytes:
+        fault = self.policy.at_stage("reply")
+        octets, sealed = socks.reply(code, bound), level != 1
+        wrap = lambda plaintext, state=sealed: frame(ENCAPSULATED, protection.wrap(plaintext, state))  # noqa: E731
+        if fault not in REPLY_FAULTS:
+            token = protection.wrap(octets, sealed)
+            self._answer("reply", ENCAPSULATED, token)
+            return token
+        if fault == "split":
+            sent = b"".join(wrap(octets[at : at + 3]) for at in range(0, len(octets), 3))
+        elif fault == "with-data":
+            sent = wrap(octets + b"early")
+        elif fault == "empties":
+            sent = b"".join(wrap(b"") for _ in range(self.policy.count))
+        elif fault == "skipped-number":
+            wrap(b"lost")
+            sent = wrap(octets)
+        else:
+            wrong_atyp = octets[:3] + b"\x05" + octets[4:]
+            sent = {"clear": lambda: octets, "clear-framed": lambda: frame(ENCAPSULATED, octets),
+                    "integrity-only": lambda: wrap(octets, False), "then-close": lambda: wrap(octets),
+                    "version": lambda: wrap(b"\x04" + octets[1:]), "wrong-atyp": lambda: wrap(wrong_atyp)}[fault]()
+        self.wire.send(sent)
+        if fault == "then-close":
+            self.wire.half_close()
+        if fault in ("split", "with-data"):
+            return b""
+        raise Misbehaved
+
+    # --- Misbehaviour
+
+    def _answer(self, stage: str, type: int, token: bytes) -> None:
+        if not self._misbehave(stage, frame(type, token)):
+            self.wire.send(frame(type, token))
+        if self._wrong_content:
+            raise Misbehaved
+
+    def _misbehave(self, stage: str, answer: bytes) -> bool:
+        """Commits the fault of this stage, if there is one. True when the answer itself has been sent."""
+        fault = self.policy.at_stage(stage)
+        if fault not in STAGE_FAULTS:
+            return False
+        token = answer[4:]
+        if fault == "octets":
+            # Legal: the caller goes on as if it had sent the answer.
+            for octet in answer:
+                self.wire.send(bytes([octet]))
+            return True
+        if fault == "abort":
+            raise Refusal("misbehaviour", ABORT_MESSAGE)
+        if fault == "close":
+            raise Refusal("misbehaviour")
+        if fault == "reset":
+            self.report["reason"] = "misbehaviour"
+            self.wire.reset()
+            raise OSError("reset on purpose")
+        sent = {
+            "abort-open": ABORT_MESSAGE, "stall": b"", "version-5": b"\x05" + answer[1:],
+            "version-2": b"\x02" + answer[1:], "type-0": answer[:1] + b"\x00" + answer[2:],
+            "type-1": answer[:1] + b"\x01" + answer[2:], "type-2": answer[:1] + b"\x02" + answer[2:],
+            "type-3": answer[:1] + b"\x03" + answer[2:], "tampered": answer[:-1] + bytes([answer[-1] ^ 1]),
+            "garbage": frame(answer[1], b"\xaa" * 100), "zero-length": frame(answer[1], b""),
+            "announced": frame(answer[1], b"", length=65535),
+            "longer": frame(answer[1], token, length=min(65535, len(token) + 1)),
+            "truncated": frame(answer[1], token[:-1]), "fin-inside": answer[: len(answer) // 2], "twice": answer * 2,
+        }[fault]
+        self.wire.send(sent)
+        if fault == "fin-inside":
+            self.wire.half_close()
+        raise Misbehaved
+
+    def _watch(self) -> None:
+        """What the client does after the fault."""
+        self.report["reason"] = "misbehaviour"
+        start = time.monotonic()
+        octets, end = self.wire.to_the_end(Deadline(self.policy.patience))
+        self.report["after_fault"] = {"octets": len(octets), "hex": octets[:64].hex(), "end": end,
+                                      "ms": milliseconds_since(start)}
+
+
+class Relay:
+    """Both directions of a session. Upwards in this thread, downwards in a second one."""
+
+    def __init__(self, session: Session, protection: Protection, level: int, target: Wire | None, early: bytes,
+                 reply_token: bytes):
+        self._session = session
+        self._policy = session.policy
+        self._wire = session.wire
+        self._protection = protection
+        self._level = level
+        self._target = target
+        self._early = early
+        self._reply_token = reply_token
+        self._up = hashlib.sha256()
+        self._down = hashlib.sha256()
+        self._up_octets = self._down_octets = 0
+        self._down_end = ""
+        self._fault_sent = 0.0
+
+    def run(self) -> None:
+        downwards = threading.Thread(target=self._from_target if self._target else self._script, daemon=True)
+        downwards.start()
+        failure = self._from_client()
+        if failure:
+            if self._target:
+                self._target.stop_reading()
+            self._wire.half_close()
+        downwards.join()
+        if failure and self._target and "reset" not in self._policy.careless:
+            self._target.reset()
+        self._session.report.update(
+            up={"octets": self._up_octets, "sha256": self._up.hexdigest()},
+            down={"octets": self._down_octets, "sha256": self._down.hexdigest(), "end": self._down_end},
+            sent=self._protection.sent.report(), received=self._protection.received.report())
+        if failure:
+            raise Refusal(failure)
+
+    def _from_client(self) -> str | None:
+        """Relays until the client's FIN; a reason when the session must end instead."""
+        empties = 0
+        try:
+            self._deliver(self._early)
+            while True:
+                try:
+                    message = self._wire.message(Deadline(self._policy.seconds))
+                except Ended as end:
+                    self._session.report["client_end"] = end.how
+                    if self._fault_sent:
+                        self._session.report["ms_after_fault"] = milliseconds_since(self._fault_sent)
+                    if end.how == FIN and not end.partial:
+                        if self._target:
+                            self._target.half_close()
+                        return None
+                    return f"{end.how} after {len(end.partial)} octets of a message"
+                if message.type != ENCAPSULATED or not message.token:
+                    return f"type {message.type:#04x} with {len(message.token)} octets in the data phase"
+                level = None if "seal" in self._policy.careless else self._level
+                plaintext, _ = self._protection.unwrap(message.token, level)
+                empties = 0 if plaintext else empties + 1
+                if empties > EMPTY_MESSAGES_LIMIT and "empties" not in self._policy.careless:
+                    return "too many empty messages"
+                self._deliver(plaintext)
+        except (FramingError, ProtectionFailure) as failure:
+            return str(failure)
+        except OSError as error:
+            return f"target: {type(error).__name__}"
+
+    def _deliver(self, plaintext: bytes) -> None:
+        if not plaintext:
+            return
+        self._up.update(plaintext)
+        self._up_octets += len(plaintext)
+        if self._target:
+            self._target.send(plaintext)
+
+    def _from_target(self) -> None:
+        sealing = Sealing(self._level, self._policy.sealing)
+        largest = self._protection.largest_plaintext(self._level != 1)
+        chunk = min(self._policy.chunk or largest, largest)
+        segmenter = Segmenter(self._wire, self._policy.segment)
+        try:
+            while True:
+                try:
+                    octets = self._target.some(Deadline(self._policy.seconds))
+                except Ended as end:
+                    self._down_end = end.how
+                    break
+                self._down.update(octets)
+                self._down_octets += len(octets)
+                for at in range(0, len(octets), chunk):
+                    token = self._protection.wrap(octets[at : at + chunk], sealing.next())
+                    segmenter.send(frame(ENCAPSULATED, token))
+                segmenter.flush()
+            self._wire.half_close()
+        except OSError as error:
+            self._down_end = type(error).__name__
+
+    def _script(self) -> None:
+        """The messages m1, m2, … with the data fault of the policy, then the half-close where the plan has one."""
+        policy, name = self._policy, self._policy.at_stage("data") or "none"
+        script = faults.Script(
+            self._protection, self._level, faults.POSITIONS[policy.position], policy.size, policy.sealing,
+            policy.octet, policy.bit, policy.at, policy.count, reflected=self._session.request_token,
+            replayed=self._reply_token)
+        try:
+            if name in ("abort", "close", "reset", "stall"):
+                for index in range(faults.POSITIONS[policy.position]):
+                    self._wire.send(script.message(index))
+                self._end_early(name)
+            else:
+                plan = faults.plan(name, script)
+                for frame_ in plan.frames:
+                    self._wire.send(frame_)
+                if plan.half_close:
+                    self._wire.half_close()
+        except OSError as error:
+            self._down_end = type(error).__name__
+        self._fault_sent = time.monotonic()
+
+    def _end_early(self, name: str) -> None:
+        if name == "abort":
+            self._wire.send(ABORT_MESSAGE)
+        if name in ("abort", "close"):
+            self._wire.half_close()
+        if name == "reset":
+            self._wire.stop_reading()
+            self._wire.reset()
+        if name == "stall":
+            self._wire.hold_open(Deadline(self._policy.patience))
+
+
+def _dial(endpoint: socks.Endpoint, deadline: Deadline) -> tuple[Wire | None, int]:
+    """Every address of the target; a refusal says more than any other failure."""
+    try:
+        addresses = socket.getaddrinfo(endpoint.host, endpoint.port, type=socket.SOCK_STREAM)
+    except OSError:
+        return None, socks.HOST_UNREACHABLE
+    code = socks.HOST_UNREACHABLE
+    for family, kind, protocol, _, address in addresses:
+        sock = socket.socket(family, kind, protocol)
+        sock.settimeout(max(0.1, min(10.0, deadline.left)))
+        try:
+            sock.connect(address)
+            return Wire(sock), socks.SUCCEEDED
+        except ConnectionRefusedError:
+            code = socks.CONNECTION_REFUSED
+        except OSError:
+            pass
+        sock.close()
+    return None, code
