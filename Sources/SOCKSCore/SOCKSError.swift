@@ -60,6 +60,10 @@ extension SOCKSError {
       case emptyToken = "empty-token"
       case tooManyRounds = "too-many-rounds"
       case contextFailed = "context-failed"
+      case noCredentials = "no-credentials"
+      case credentialsExpired = "credentials-expired"
+      case unknownService = "unknown-service"
+      case authorityUnreachable = "authority-unreachable"
       case contextTooWeak = "context-too-weak"
       case serviceNotServed = "service-not-served"
       case levelNotAcceptable = "level-not-acceptable"
@@ -108,6 +112,14 @@ extension SOCKSError.Code {
   public static let tooManyRounds = Self(base: .tooManyRounds)
   /// The GSS-API library refused to establish the context.
   public static let contextFailed = Self(base: .contextFailed)
+  /// There is no ticket, or no key, to establish a context with.
+  public static let noCredentials = Self(base: .noCredentials)
+  /// The ticket or the context has expired.
+  public static let credentialsExpired = Self(base: .credentialsExpired)
+  /// The key distribution centre does not know the service.
+  public static let unknownService = Self(base: .unknownService)
+  /// No key distribution centre answers.
+  public static let authorityUnreachable = Self(base: .authorityUnreachable)
   /// The context lacks a service that is required, or uses a weak key.
   public static let contextTooWeak = Self(base: .contextTooWeak)
   /// The ticket is for a service that is not served here.
@@ -164,7 +176,8 @@ extension SOCKSError.Code.Base {
     case .contextTooWeak, .serviceNotServed, .levelNotAcceptable, .passwordRefused, .refusedByRule, .requestRefused,
       .abortReceived:
       .refusedByPolicy
-    case .contextFailed, .protectionFailed:
+    case .contextFailed, .protectionFailed, .noCredentials, .credentialsExpired, .unknownService,
+      .authorityUnreachable:
       .securityLibrary
     case .deadlinePassed, .connectionClosed, .tooBusy:
       .network

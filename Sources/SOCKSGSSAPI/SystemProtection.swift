@@ -1,0 +1,93 @@
+import GSSAPI
+import NIOCore
+import SOCKSCore
+import SOCKSNIO
+
+/// Protection by the system's GSS-API library: any mechanism, one token at a time.
+///
+/// Larger tokens are as good as several with this engine, so plaintext is cut into the largest that fit.
+final class SystemProtection: PerMessageProtection {
+  private var context: GSSSecurityContext
+  /// The most plaintext in one message; the difference to the message's limit is what a token adds.
+  private let maximumSigned: Int
+  private let maximumSealed: Int
+
+  /// - Throws: `protectionFailed` when the library cannot say how much fits a message.
+  init(_ context: consuming GSSSecurityContext) throws(SOCKSError) {
+    do throws(GSSError) {
+      self.maximumSigned = try context.maximumPlaintext(tokenLimit: GSSMessage.maximumTokenLength, confidential: false)
+      self.maximumSealed =
+        context.flags.contains(.confidentiality)
+        ? try context.maximumPlaintext(tokenLimit: GSSMessage.maximumTokenLength, confidential: true) : 0
+    } catch {
+      throw SOCKSError(protecting: error)
+    }
+    self.context = context
+  }
+
+  func wrap(_ plaintext: ByteBuffer, sealed: Bool, into frames: inout EncapsulatedFrames) throws(SOCKSError) {
+    let maximum = sealed ? self.maximumSealed : self.maximumSigned
+    guard maximum > 0 else { throw SOCKSError(.protectionFailed, "the context cannot protect messages as agreed") }
+    let overhead = GSSMessage.maximumTokenLength - maximum
+    var rest = plaintext
+    while let chunk = rest.readSlice(length: min(maximum, rest.readableBytes)), chunk.readableBytes > 0 {
+      try frames.appendToken(maximumLength: chunk.readableBytes + overhead, sealed: sealed) {
+        token throws(SOCKSError) in
+        do throws(GSSError) {
+          return try self.context.wrap(chunk.readableBytesSpan, confidential: sealed, into: &token)
+        } catch {
+          throw SOCKSError(protecting: error)
+        }
+      }
+    }
+  }
+
+  func unwrap(
+    _ batch: inout TokenBatch, into plaintext: inout ByteBuffer, outcomes: inout [UnwrapOutcome]
+  ) -> SOCKSError? {
+    for index in 0..<batch.count {
+      let result: Result<UnwrapOutcome, SOCKSError>? = batch.withToken(at: index) { token in
+        self.unwrap(&token, into: &plaintext)
+      }
+      switch result {
+      case .success(let outcome): outcomes.append(outcome)
+      case .failure(let error): return error
+      case nil: return SOCKSError(.unreachableState, "a token lies outside its batch")
+      }
+    }
+    return nil
+  }
+
+  private func unwrap(
+    _ token: inout MutableRawSpan, into plaintext: inout ByteBuffer
+  ) -> Result<UnwrapOutcome, SOCKSError> {
+    do throws(GSSError) {
+      var outcome: UnwrapOutcome?
+      try plaintext.writeWithOutputRawSpan(minimumWritableBytes: token.byteCount) { output throws(GSSError) in
+        outcome = UnwrapOutcome(try self.context.unwrap(&token, into: &output))
+      }
+      return outcome.map(Result.success)
+        ?? .failure(SOCKSError(.unreachableState, "the library opened a token and said nothing"))
+    } catch {
+      return .failure(SOCKSError(protecting: error))
+    }
+  }
+
+  func wrapProtectionLevel(_ octet: UInt8) -> WrapResult {
+    do throws(GSSError) {
+      let (token, _) = try self.context.wrap([octet], confidential: false)
+      return .wrapped(token: ByteBuffer(bytes: token))
+    } catch {
+      return .failed(SOCKSError(protecting: error))
+    }
+  }
+
+  func unwrapProtectionLevel(_ token: ByteBuffer) -> UnwrapResult {
+    do throws(GSSError) {
+      let (plaintext, message) = try self.context.unwrap(Array(token.readableBytesView))
+      return .unwrapped(plaintext, UnwrapOutcome(message))
+    } catch {
+      return .failed(SOCKSError(protecting: error))
+    }
+  }
+}
