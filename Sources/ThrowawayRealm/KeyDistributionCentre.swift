@@ -27,7 +27,7 @@ final class KeyDistributionCentre: Sendable {
     ( sleep 2; kill -KILL "$centre" ) &
     watchdog=$!
     wait "$centre"
-    kill "$watchdog"
+    kill -KILL "$watchdog"
     rm -rf -- "$1"
     """
 

@@ -60,7 +60,7 @@ struct ChildSettings: Codable, Sendable {
       """
     try await realm.run(["sh", "-c", "cat >\"$1\"", "sh", profile], input: text)
     let settings = ChildSettings(fixture, configuration: "\(profile):\(realm.configurationPath)")
-    await #expect(processExitsWith: .success) { [settings, type] in
+    await #expect(processExitsWith: .success) { [settings = settings as ChildSettings, type = type as Case] in
       try settings.adopt()
       var pair = try settings.established()
       #expect(pair.initiator.sessionKeyEncryptionType == type.number)

@@ -7,7 +7,7 @@ import Testing
   /// own, where nothing else allocates.
   @Test func handshakesLeaveNothingBehind() async throws {
     let settings = ChildSettings(try await KerberosFixture.ready())
-    await #expect(processExitsWith: .success) { [settings] in
+    await #expect(processExitsWith: .success) { [settings = settings as ChildSettings] in
       try settings.adopt()
       try repeatedHandshakes(settings, 200)
       let before = try residentPages()
