@@ -53,6 +53,7 @@ def run(job: Hostile) -> dict:
     wire = None
     try:
         wire = job.connect()
+        result["client_port"] = wire.local_port
         if job.scenario in SCENARIOS:
             _negotiation(wire, job, result)
         else:
@@ -334,6 +335,14 @@ def _weak_context(wire: Wire, job: Hostile, *missing: str) -> None:
     initiator = Initiator(service_name(job.service, job.principal), job.flags - set(missing), job.mechanism,
                           job.ccache)
     token = initiator.step(None)
+    client.greet(wire, job, _limit(job))
+    wire.send(frame(AUTHENTICATION, token))
+
+
+@scenario(ABORTED)
+def context_as_given(wire, job):
+    """A good first token of a context that the server must not accept: another service, mechanism, ccache, key."""
+    token = _first_token(job)
     client.greet(wire, job, _limit(job))
     wire.send(frame(AUTHENTICATION, token))
 
