@@ -72,7 +72,8 @@ public struct GSSInitiatorSubnegotiation: Hashable, Sendable {
   public mutating func begin() -> Action {
     switch self.state {
     case .ready:
-      self.state = .steppingContext(round: 1)
+      // No message of the server's has been taken yet.
+      self.state = .steppingContext(round: 0)
       return .stepContext(token: nil)
     case .steppingContext, .awaitingToken, .wrappingProtectionLevel, .awaitingReady, .awaitingProtectionLevel,
       .unwrappingProtectionLevel, .agreed:
