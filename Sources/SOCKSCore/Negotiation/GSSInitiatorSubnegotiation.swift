@@ -64,7 +64,10 @@ public struct GSSInitiatorSubnegotiation: Hashable, Sendable {
 
   /// True while nothing may be read from the peer.
   public var isStepping: Bool {
-    if case .steppingContext = self.state { true } else { false }
+    switch self.state {
+    case .steppingContext, .unwrappingProtectionLevel, .wrappingProtectionLevel: true
+    case .ready, .awaitingToken, .awaitingReady, .awaitingProtectionLevel, .agreed, .abandoned, .ended: false
+    }
   }
 
   // MARK: Events
