@@ -235,6 +235,10 @@ public struct GSSInitiatorSubnegotiation: Hashable, Sendable {
         "asked for level \(self.configuration.level.rawValue) (\(self.configuration.level)), the gateway answered \(octet)"
       )
     }
+    guard !level.needsConfidentiality || attributes.services.contains(.confidentiality) else {
+      return self.fail(
+        .levelNotAcceptable, "the gateway answered level \(octet), but the context has no confidentiality")
+    }
     self.state = .agreed
     return .protect(AgreedProtection(level: level, attributes: attributes, incoming: check.at(level)))
   }
