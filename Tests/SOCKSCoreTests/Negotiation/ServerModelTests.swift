@@ -157,21 +157,45 @@ import Testing
   }
 
   /// All sequences that go on from here; their number.
-  private static func explore(_ walk: Walk, depth: Int, failures: inout [[Message]]) -> Int {
+  private static func explore(
+    _ walk: Walk, alphabet: [Message] = Message.allCases, depth: Int, failures: inout [[Message]]
+  ) -> Int {
     guard depth > 0 else { return 1 }
     var count = 0
-    for message in Message.allCases {
+    for message in alphabet {
       var next = walk
       if !next.send(message) { failures.append(next.path) }
-      count += Self.explore(next, depth: depth - 1, failures: &failures)
+      count += Self.explore(next, alphabet: alphabet, depth: depth - 1, failures: &failures)
     }
     return count
   }
 
+  /// Without those that say the same a second time, to keep this short.
+  static let shorterAlphabet = Message.allCases.filter { message in
+    ![.version4, .level0, .levelOfTwoOctets, .level2Sealed, .levelAsType1, .skipped, .unknownType].contains(message)
+  }
+
   @Test func everySequenceOf4MessagesAgreesWithTheTable() {
     var failures: [[Message]] = []
-    let count = Self.explore(Walk(), depth: 4, failures: &failures)
-    #expect(count == 27 * 27 * 27 * 27)
+    let count = Self.explore(Walk(), alphabet: Self.shorterAlphabet, depth: 4, failures: &failures)
+    #expect(count == 20 * 20 * 20 * 20)
+    #expect(failures.isEmpty, "\(failures.count) differ, first \(failures.prefix(3))")
+  }
+
+  @Test func everySequenceOf3MessagesAgreesWithTheTable() {
+    var failures: [[Message]] = []
+    let count = Self.explore(Walk(), depth: 3, failures: &failures)
+    #expect(count == 27 * 27 * 27)
+    #expect(failures.isEmpty, "\(failures.count) differ, first \(failures.prefix(3))")
+  }
+
+  /// Every message after the context, and after that any other one.
+  @Test func everySequenceOf2MessagesAfterTheContextAgrees() {
+    var walk = Walk()
+    var failures: [[Message]] = []
+    for message in [.offerGSSAPI, .token] as [Message] where !walk.send(message) { failures.append(walk.path) }
+    let count = Self.explore(walk, depth: 2, failures: &failures)
+    #expect(count == 27 * 27)
     #expect(failures.isEmpty, "\(failures.count) differ, first \(failures.prefix(3))")
   }
 
