@@ -138,11 +138,12 @@ import Testing
     ] as [[UInt8]])
   func aMalformedHeaderSealsForGood(header: [UInt8]) {
     let tls = MarkedStream.tls13
-    let octets = tls.octets + header + tls.octets + tls.octets
+    // With a body of the length it names, so that whoever overlooks the header goes on at a good one.
+    let wrong = header + [UInt8](repeating: 0x16, count: Int(header[3]) << 8 | Int(header[4]))
+    let octets = tls.octets + wrong + tls.octets + tls.octets
     let end = tls.octets.count
-    let cuts =
-      tls.boundaries + tls.boundaries.map { $0 + end + 5 } + tls.boundaries.map { $0 + 2 * end + 5 }
-    let ranges = Self.signed(octets, cuts: cuts)
+    let starts = [0, end + wrong.count, 2 * end + wrong.count]
+    let ranges = Self.signed(octets, cuts: starts.flatMap { start in tls.boundaries.map { $0 + start } })
     #expect(!ranges.isEmpty && ranges.allSatisfy { $0.upperBound <= end })
     let dribbled = Self.signed(octets, cuts: Array(1..<octets.count))
     #expect(!dribbled.isEmpty && dribbled.allSatisfy { $0.upperBound <= end })
@@ -168,6 +169,20 @@ import Testing
       stream.append([1, 2, 3], isEncrypted: true)
       #expect(Self.signed(stream.octets, cuts: stream.boundaries).isEmpty == !isFollowed, "\(length) octets")
     }
+  }
+
+  @Test(
+    arguments: [
+      ("SSH-2.0-x\r\n", true), ("SSH-2.0-x\n", true), ("SSH-1.5-x\r\n", false), ("SSH-1.99-x\r\n", false),
+      ("SSH-2.1-x\r\n", false), ("SSH_2.0-x\r\n", false), ("Sorry, full\r\n", false), ("S\n", false),
+    ])
+  func onlySSH2IsFollowed(identification: String, isFollowed: Bool) {
+    var stream = MarkedStream(identification)
+    stream.append(Array(identification.utf8), isEncrypted: false)
+    stream.packet(20, 30)
+    stream.packet(21, 12)
+    stream.append([1, 2, 3], isEncrypted: true)
+    #expect(Self.signed(stream.octets, cuts: stream.boundaries).isEmpty == !isFollowed)
   }
 
   @Test func anSSHPacketOfAnImpossibleLengthSealsForGood() {
