@@ -37,7 +37,10 @@ public final class EncapsulationHandler: ChannelDuplexHandler {
 
   private var hasInboundBacklog = false
   private var isOutboundScheduled = false
-  private var isReadHeldBack = false
+  /// A read was asked for from above, and no plaintext has been delivered since.
+  private var isReadAwaited = false
+  /// It has been passed on, and nothing has come from the network since.
+  private var isReadPassedOn = false
   private var isInputCloseHeldBack = false
 
   /// - Parameters:
@@ -64,7 +67,7 @@ public final class EncapsulationHandler: ChannelDuplexHandler {
   public func handlerRemoved(context: ChannelHandlerContext) {
     self.state = .poisoned
     self.context = nil
-    self.outbound.failAll(ChannelError.ioOnClosedChannel)
+    self.failWrites(ChannelError.ioOnClosedChannel)
   }
 
   // MARK: Inbound
@@ -75,12 +78,19 @@ public final class EncapsulationHandler: ChannelDuplexHandler {
   }
 
   public func channelReadComplete(context: ChannelHandlerContext) {
+    self.isReadPassedOn = false
     guard !self.hasInboundBacklog else { return }
     self.openMessages(context)
   }
 
   public func read(context: ChannelHandlerContext) {
-    if self.hasInboundBacklog { self.isReadHeldBack = true } else { context.read() }
+    self.isReadAwaited = true
+    if !self.hasInboundBacklog { self.passReadOn(context) }
+  }
+
+  private func passReadOn(_ context: ChannelHandlerContext) {
+    self.isReadPassedOn = true
+    context.read()
   }
 
   public func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
@@ -90,7 +100,7 @@ public final class EncapsulationHandler: ChannelDuplexHandler {
 
   public func channelInactive(context: ChannelHandlerContext) {
     self.state = .poisoned
-    self.outbound.failAll(ChannelError.ioOnClosedChannel)
+    self.failWrites(ChannelError.ioOnClosedChannel)
     context.fireChannelInactive()
   }
 
@@ -99,11 +109,15 @@ public final class EncapsulationHandler: ChannelDuplexHandler {
     let plaintext = self.inbound.open(limit: Self.workPerTurn, allocator: context.channel.allocator)
     // Set before anything is fired: whoever gets the plaintext may ask for more.
     self.hasInboundBacklog = plaintext.hasMore
-    if plaintext.octets.readableBytes > 0 { context.fireChannelRead(self.wrapInboundOut(plaintext.octets)) }
+    if plaintext.octets.readableBytes > 0 {
+      self.isReadAwaited = false
+      context.fireChannelRead(self.wrapInboundOut(plaintext.octets))
+    }
     if let failure = plaintext.failure {
       self.poison(failure, context)
       return
     }
+    guard self.state == .protecting else { return }
     context.fireChannelReadComplete()
     guard plaintext.hasMore else {
       self.endBacklog(context)
@@ -116,10 +130,8 @@ public final class EncapsulationHandler: ChannelDuplexHandler {
   }
 
   private func endBacklog(_ context: ChannelHandlerContext) {
-    if self.isReadHeldBack {
-      self.isReadHeldBack = false
-      context.read()
-    }
+    // A token that is not whole yet is nothing to those above: the read that they asked for goes on.
+    if self.isReadAwaited, !self.isReadPassedOn { self.passReadOn(context) }
     if self.isInputCloseHeldBack {
       self.isInputCloseHeldBack = false
       self.endInput(context)
@@ -200,9 +212,15 @@ public final class EncapsulationHandler: ChannelDuplexHandler {
   }
 
   private func poison(_ error: SOCKSError, _ context: ChannelHandlerContext) {
+    guard self.state == .protecting else { return }
     self.state = .poisoned
     self.hasInboundBacklog = false
-    self.outbound.failAll(error)
+    self.failWrites(error)
     context.fireErrorCaught(error)
+  }
+
+  /// The state is final already, and nothing of ours is being changed: who is told may write or close at once.
+  private func failWrites(_ error: any Error) {
+    for promise in self.outbound.takePromises() { promise.fail(error) }
   }
 }
