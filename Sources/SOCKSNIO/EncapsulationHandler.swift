@@ -37,7 +37,9 @@ public final class EncapsulationHandler: ChannelDuplexHandler {
 
   private var hasInboundBacklog = false
   private var isOutboundScheduled = false
-  /// A read was asked for from above, and no plaintext has been delivered since.
+  /// A read was asked for while messages waited: their plaintext is not what was meant.
+  private var isReadHeldBack = false
+  /// A read was asked for otherwise, and no plaintext has been delivered since.
   private var isReadAwaited = false
   /// It has been passed on, and nothing has come from the network since.
   private var isReadPassedOn = false
@@ -84,11 +86,12 @@ public final class EncapsulationHandler: ChannelDuplexHandler {
   }
 
   public func read(context: ChannelHandlerContext) {
-    self.isReadAwaited = true
-    if !self.hasInboundBacklog { self.passReadOn(context) }
+    if self.hasInboundBacklog { self.isReadHeldBack = true } else { self.passReadOn(context) }
   }
 
   private func passReadOn(_ context: ChannelHandlerContext) {
+    self.isReadHeldBack = false
+    self.isReadAwaited = true
     self.isReadPassedOn = true
     context.read()
   }
@@ -131,7 +134,7 @@ public final class EncapsulationHandler: ChannelDuplexHandler {
 
   private func endBacklog(_ context: ChannelHandlerContext) {
     // A token that is not whole yet is nothing to those above: the read that they asked for goes on.
-    if self.isReadAwaited, !self.isReadPassedOn { self.passReadOn(context) }
+    if self.isReadHeldBack || self.isReadAwaited && !self.isReadPassedOn { self.passReadOn(context) }
     if self.isInputCloseHeldBack {
       self.isInputCloseHeldBack = false
       self.endInput(context)

@@ -135,7 +135,9 @@ public final class ServerNegotiationHandler: ChannelInboundHandler, RemovableCha
   private func proceed(_ context: ChannelHandlerContext) {
     guard case .negotiating = self.state, !self.isRunning else { return }
     self.isRunning = true
-    repeat { self.phase = self.negotiation.phase } while self.run(
+    repeat {
+      self.phase = self.negotiation.phase
+    } while self.run(
       self.negotiation.receivedOctets(&self.buffer), context)
     self.isRunning = false
     self.updateTimer(context)

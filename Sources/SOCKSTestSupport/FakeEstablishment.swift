@@ -38,7 +38,8 @@ public final class FakeEstablishment: ContextEstablishment {
 
   public func step(_ token: ByteBuffer?, completion: @escaping (EstablishmentStep) -> Void) {
     self.tokens.append(token.map { Array($0.readableBytesView) })
-    let step = self.script.isEmpty ? Step.failed(SOCKSError(.contextFailed, "no further step")) : self.script.removeFirst()
+    let step =
+      self.script.isEmpty ? Step.failed(SOCKSError(.contextFailed, "no further step")) : self.script.removeFirst()
     let outcome = self.outcome(step)
     if self.holdsSteps {
       self.held = { completion(outcome) }

@@ -1,4 +1,5 @@
 import NIOCore
+import NIOEmbedded
 import SOCKSCore
 import SOCKSTestSupport
 import Testing
@@ -20,10 +21,11 @@ import Testing
     #expect(harness.wire.probe.writes.count == writes, sourceLocation: sourceLocation)
   }
 
-  @Test(arguments: [
-    ([0x05, 0xff], SOCKSError.Code.noAcceptableMethod), ([0x05, 0x00], .methodNotOffered),
-    ([0x05, 0x02], .methodNotOffered), ([0x04, 0x01], .wrongVersion), ([0x48], .wrongVersion),
-  ] as [([UInt8], SOCKSError.Code)])
+  @Test(
+    arguments: [
+      ([0x05, 0xff], SOCKSError.Code.noAcceptableMethod), ([0x05, 0x00], .methodNotOffered),
+      ([0x05, 0x02], .methodNotOffered), ([0x04, 0x01], .wrongVersion), ([0x48], .wrongVersion),
+    ] as [([UInt8], SOCKSError.Code)])
   func badSelections(octets: [UInt8], code: SOCKSError.Code) throws {
     let harness = try ClientHarness()
     harness.wire.receive(octets)
@@ -45,11 +47,12 @@ import Testing
     }
   }
 
-  @Test(arguments: [
-    ([0x01, 0x01, 0x00, 0x00], SOCKSError.Code.emptyToken), ([0x01, 0x02, 0x00, 0x01, 0x00], .unexpectedMessage),
-    ([0x01, 0x03, 0x00, 0x01, 0x00], .unexpectedMessage), ([0x05, 0x00], .clearMessageWhereProtectionIsDue),
-    ([0x01, 0x07], .malformedMessage), ([0x02], .wrongVersion),
-  ] as [([UInt8], SOCKSError.Code)])
+  @Test(
+    arguments: [
+      ([0x01, 0x01, 0x00, 0x00], SOCKSError.Code.emptyToken), ([0x01, 0x02, 0x00, 0x01, 0x00], .unexpectedMessage),
+      ([0x01, 0x03, 0x00, 0x01, 0x00], .unexpectedMessage), ([0x05, 0x00], .clearMessageWhereProtectionIsDue),
+      ([0x01, 0x07], .malformedMessage), ([0x02], .wrongVersion),
+    ] as [([UInt8], SOCKSError.Code)])
   func badAnswers(octets: [UInt8], code: SOCKSError.Code) throws {
     let harness = try ClientHarness()
     harness.wire.receive([0x05, 0x01])
@@ -81,10 +84,11 @@ import Testing
     expectFailure(harness, .contextTooWeak, writes: 2)
   }
 
-  @Test(arguments: [
-    ([1], SOCKSError.Code.levelNotAcceptable), ([0], .levelNotAcceptable), ([3], .levelNotAcceptable),
-    ([], .levelMalformed), ([2, 2], .levelMalformed),
-  ] as [([UInt8], SOCKSError.Code)])
+  @Test(
+    arguments: [
+      ([1], SOCKSError.Code.levelNotAcceptable), ([0], .levelNotAcceptable), ([3], .levelNotAcceptable),
+      ([], .levelMalformed), ([2, 2], .levelMalformed),
+    ] as [([UInt8], SOCKSError.Code)])
   func levelsThatAreNotAcceptable(octets: [UInt8], code: SOCKSError.Code) throws {
     let harness = try ClientHarness()
     harness.establish()
@@ -168,7 +172,7 @@ import Testing
 
   @Test func anErrorOfTheChannel() throws {
     let harness = try ClientHarness()
-    harness.wire.channel.pipeline.fireErrorCaught(ChannelError.eof)
+    harness.wire.channel.pipeline.fireErrorCaught(ChannelError.inappropriateOperationForState)
     harness.wire.loop.run()
     expectFailure(harness, .connectionClosed, writes: 1)
   }

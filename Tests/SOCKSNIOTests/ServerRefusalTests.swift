@@ -1,4 +1,5 @@
 import NIOCore
+import NIOEmbedded
 import SOCKSCore
 import SOCKSTestSupport
 import Testing
@@ -16,15 +17,16 @@ import Testing
     #expect(harness.delegate.failures.map(\.phase) == [.method])
   }
 
-  @Test(arguments: [
-    ([0x01, 0x01, 0x00, 0x00], SOCKSError.Code.emptyToken),
-    ([0x02, 0x01, 0x00, 0x01, 0x00], .wrongVersion),
-    ([0x01, 0x02, 0x00, 0x01, 0x00], .unexpectedMessage),
-    ([0x01, 0x03, 0x00, 0x01, 0x00], .unexpectedMessage),
-    ([0x01, 0x04], .malformedMessage),
-    ([0x01, 0xff], .abortReceived),
-    ([0x05, 0x01, 0x00], .clearMessageWhereProtectionIsDue),
-  ] as [([UInt8], SOCKSError.Code)])
+  @Test(
+    arguments: [
+      ([0x01, 0x01, 0x00, 0x00], SOCKSError.Code.emptyToken),
+      ([0x02, 0x01, 0x00, 0x01, 0x00], .wrongVersion),
+      ([0x01, 0x02, 0x00, 0x01, 0x00], .unexpectedMessage),
+      ([0x01, 0x03, 0x00, 0x01, 0x00], .unexpectedMessage),
+      ([0x01, 0x04], .malformedMessage),
+      ([0x01, 0xff], .abortReceived),
+      ([0x05, 0x01, 0x00], .clearMessageWhereProtectionIsDue),
+    ] as [([UInt8], SOCKSError.Code)])
   func badFirstMessages(octets: [UInt8], code: SOCKSError.Code) throws {
     for isCoalesced in [false, true] {
       let harness = try ServerHarness()

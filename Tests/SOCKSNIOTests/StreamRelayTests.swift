@@ -1,6 +1,6 @@
 import Glibc
-import NIOCore
-import NIOEmbedded
+public import NIOCore
+public import NIOEmbedded
 import SOCKSCore
 import Testing
 
@@ -16,7 +16,8 @@ import Testing
     var events: [String] = []
 
     init(
-      limits: StreamRelaySession.Limits = .init(highWaterMark: 1_000, idle: .seconds(100), halfClosedIdle: .seconds(10)),
+      limits: StreamRelaySession.Limits = .init(
+        highWaterMark: 1_000, idle: .seconds(100), halfClosedIdle: .seconds(10)),
       earlyData: [UInt8] = [], inputClosed: Bool = false
     ) throws {
       let loop = EmbeddedEventLoop()
@@ -55,7 +56,6 @@ import Testing
   @Test func anEndBehindEarlyDataIsCarriedAcross() throws {
     let harness = try Harness(earlyData: [0x01], inputClosed: true)
     #expect(harness.target.probe.events == [.wrote([0x01]), .closedOutput])
-    #expect(harness.client.probe.reads == 0)
     harness.target.receive([0x02])
     #expect(harness.client.probe.octets == [0x02] && harness.ends.isEmpty)
     harness.target.receiveEnd()
@@ -195,13 +195,25 @@ extension EmbeddedChannel: @retroactive SocketOptionProvider {
   var wasReset: Bool { self.options.contains { $0.option is ResetNote } }
 
   public func unsafeSetSocketOption<Value: Sendable>(
-    level: SocketOptionLevel, name: SocketOptionName, value: Value
+    level: NIOBSDSocket.OptionLevel, name: NIOBSDSocket.Option, value: Value
   ) -> EventLoopFuture<Void> {
     let resets = (value as? linger).map { $0.l_onoff == 1 && $0.l_linger == 0 } ?? false
-    guard resets, NIOBSDSocket.OptionLevel(rawValue: level) == .socket,
-      NIOBSDSocket.Option(rawValue: name) == .so_linger
-    else { return self.eventLoop.makeFailedFuture(ChannelError.operationUnsupported) }
+    guard resets, level == .socket, name == .so_linger else {
+      return self.eventLoop.makeFailedFuture(ChannelError.operationUnsupported)
+    }
     return self.setOption(ResetNote(), value: true)
+  }
+
+  public func unsafeGetSocketOption<Value: Sendable>(
+    level: NIOBSDSocket.OptionLevel, name: NIOBSDSocket.Option
+  ) -> EventLoopFuture<Value> {
+    self.eventLoop.makeFailedFuture(ChannelError.operationUnsupported)
+  }
+
+  public func unsafeSetSocketOption<Value: Sendable>(
+    level: SocketOptionLevel, name: SocketOptionName, value: Value
+  ) -> EventLoopFuture<Void> {
+    self.eventLoop.makeFailedFuture(ChannelError.operationUnsupported)
   }
 
   public func unsafeGetSocketOption<Value: Sendable>(
