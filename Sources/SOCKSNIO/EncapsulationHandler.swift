@@ -36,6 +36,7 @@ public final class EncapsulationHandler: ChannelDuplexHandler {
   private var context: ChannelHandlerContext?
 
   private var hasInboundBacklog = false
+  private var isBacklogScheduled = false
   private var isOutboundScheduled = false
   /// A read was asked for while messages waited: their plaintext is not what was meant.
   private var isReadHeldBack = false
@@ -44,6 +45,8 @@ public final class EncapsulationHandler: ChannelDuplexHandler {
   /// It has been passed on, and nothing has come from the network since.
   private var isReadPassedOn = false
   private var isInputCloseHeldBack = false
+  /// Our sending side is ended, and nothing has gone wrong since: the channel's end is then the end of the peer's stream.
+  private var isOutputEnded = false
 
   /// - Parameters:
   ///   - protection: the established context, handed over for good.
@@ -101,7 +104,14 @@ public final class EncapsulationHandler: ChannelDuplexHandler {
     if self.hasInboundBacklog { self.isInputCloseHeldBack = true } else { self.endInput(context) }
   }
 
+  public func errorCaught(context: ChannelHandlerContext, error: any Error) {
+    self.isOutputEnded = false
+    context.fireErrorCaught(error)
+  }
+
   public func channelInactive(context: ChannelHandlerContext) {
+    // A channel whose sending side is ended has no half-close left: the peer's end arrives as the channel's.
+    if self.isOutputEnded || self.isInputCloseHeldBack { self.endInputNow(context) }
     self.state = .poisoned
     self.failWrites(ChannelError.ioOnClosedChannel)
     context.fireChannelInactive()
@@ -126,8 +136,11 @@ public final class EncapsulationHandler: ChannelDuplexHandler {
       self.endBacklog(context)
       return
     }
+    guard !self.isBacklogScheduled else { return }
+    self.isBacklogScheduled = true
     context.eventLoop.assumeIsolated().execute {
-      guard let context = self.context else { return }
+      self.isBacklogScheduled = false
+      guard let context = self.context, self.hasInboundBacklog else { return }
       self.openMessages(context)
     }
   }
@@ -156,6 +169,13 @@ public final class EncapsulationHandler: ChannelDuplexHandler {
     }
   }
 
+  /// The same, with no later turn of the loop to open what waits.
+  private func endInputNow(_ context: ChannelHandlerContext) {
+    self.isInputCloseHeldBack = false
+    repeat { self.openMessages(context) } while self.hasInboundBacklog && self.state == .protecting
+    self.endInput(context)
+  }
+
   // MARK: Outbound
 
   public func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
@@ -180,6 +200,7 @@ public final class EncapsulationHandler: ChannelDuplexHandler {
   public func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {
     // What was flushed before the close is sent before it.
     if mode != .input, self.state == .protecting { self.wrapMessages(context, all: true) }
+    if mode == .output { self.isOutputEnded = true }
     context.close(mode: mode, promise: promise)
   }
 
