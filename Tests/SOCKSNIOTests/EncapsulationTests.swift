@@ -229,4 +229,47 @@ import Testing
     #expect(outcome.hasFailed)
     #expect(harness.protection.wrapWork == [EncapsulationHandler.workPerTurn])
   }
+
+  /// Where our sending side is ended, a channel has no half-close left.
+  @Test func theChannelsEndMayBeThePeers() throws {
+    let length = Self.messageLength
+    for count in 0..<length {
+      let harness = try EncapsulationHarness()
+      harness.wire.channel.close(mode: .output, promise: nil)
+      let messages = harness.peer.encapsulated([0x01]) + harness.peer.encapsulated([0x02])
+      harness.wire.force(Array(messages.prefix(length + count)))
+      harness.wire.forceEnd()
+      #expect(harness.upper.octets == [0x01] && harness.upper.inputCloses == (count == 0 ? 1 : 0))
+      #expect(harness.upper.errors.map(\.code) == (count == 0 ? [] : [.truncated]))
+    }
+  }
+
+  @Test func theChannelsEndWaitsForNothing() throws {
+    for endsOutput in [true, false] {
+      let harness = try EncapsulationHarness()
+      var messages: [UInt8] = []
+      for _ in 0..<12 { messages += harness.peer.encapsulated(pattern(60_000)) }
+      if endsOutput { harness.wire.channel.close(mode: .output, promise: nil) }
+      harness.wire.channel.pipeline.fireChannelRead(ByteBuffer(bytes: messages))
+      harness.wire.channel.pipeline.fireChannelReadComplete()
+      if !endsOutput { harness.wire.channel.pipeline.fireUserInboundEventTriggered(ChannelEvent.inputClosed) }
+      #expect(harness.upper.octets.count < 12 * 60_000)
+      harness.wire.channel.close(promise: nil)
+      #expect(harness.upper.octets.count == 12 * 60_000 && harness.upper.inputCloses == 1)
+      harness.wire.loop.run()
+      #expect(harness.upper.octets.count == 12 * 60_000 && harness.upper.errors.isEmpty)
+    }
+  }
+
+  @Test func aBrokenChannelIsNoEnd() throws {
+    for endsOutput in [true, false] {
+      let harness = try EncapsulationHarness()
+      if endsOutput {
+        harness.wire.channel.close(mode: .output, promise: nil)
+        harness.wire.channel.pipeline.fireErrorCaught(SOCKSError(.connectionClosed))
+      }
+      harness.wire.hangUp()
+      #expect(harness.upper.inputCloses == 0)
+    }
+  }
 }

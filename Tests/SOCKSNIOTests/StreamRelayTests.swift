@@ -115,6 +115,23 @@ import Testing
     }
   }
 
+  /// The second end arrives as the channel's end, while octets before it are still on their way.
+  @Test func theSecondEndWaitsForTheOctetsBeforeIt() throws {
+    for clientFirst in [true, false] {
+      let harness = try Harness()
+      let (first, second) = clientFirst ? (harness.client, harness.target) : (harness.target, harness.client)
+      first.receiveEnd()
+      first.probe.holdsWrites = true
+      second.receive([0x01])
+      second.receiveEnd()
+      #expect(second.probe.isClosed && !first.probe.isClosed && harness.ends.isEmpty)
+      first.probe.completeWrites()
+      harness.advance(.zero)
+      #expect(first.probe.octets == [0x01] && first.probe.isClosed && !first.channel.wasReset)
+      #expect(harness.ends.count == 1 && harness.ends.first?.error == nil)
+    }
+  }
+
   @Test func aFailureResetsTheFarSide() throws {
     let error = SOCKSError(.messageRepeated)
     for clientFails in [true, false] {

@@ -46,7 +46,10 @@ final class Wire {
     self.loop.run()
   }
 
+  /// The peer's end. As with sockets, it is the channel's end where the sending side is ended already.
   func forceEnd() {
+    guard !self.probe.isOutputClosed else { return self.hangUp() }
+    self.probe.isInputClosed = true
     self.channel.pipeline.fireUserInboundEventTriggered(ChannelEvent.inputClosed)
     self.loop.run()
   }

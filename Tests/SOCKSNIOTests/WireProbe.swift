@@ -16,6 +16,8 @@ final class WireProbe: ChannelOutboundHandler {
   private(set) var reads = 0
   /// A read was asked for and no octets have been delivered since.
   var isReadPending = false
+  /// The peer has ended its stream.
+  var isInputClosed = false
   /// Writes complete only when ``completeWrites()`` is called.
   var holdsWrites = false
 
@@ -65,8 +67,9 @@ final class WireProbe: ChannelOutboundHandler {
   func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {
     switch mode {
     case .output:
-      // An embedded channel knows no half-close.
+      // An embedded channel knows no half-close. As with sockets, ending the second half closes the channel.
       self.events.append(.closedOutput)
+      guard !self.isInputClosed else { return self.close(context: context, mode: .all, promise: promise) }
       promise?.succeed()
     case .input:
       promise?.succeed()
