@@ -134,7 +134,11 @@ public final class ClientNegotiationHandler: ChannelInboundHandler, RemovableCha
   }
 
   private func interrupt(_ error: SOCKSError, _ context: ChannelHandlerContext) {
-    self.event(context) { $0.interrupted(error) }
+    guard self.isRunning else { return self.event(context) { $0.interrupted(error) } }
+    // A write of ours has failed, in the middle of an action.
+    guard self.state == .negotiating else { return }
+    _ = self.negotiation.interrupted(error)
+    self.fail(error, context)
   }
 
   /// Carries out one action; true when the machine should be asked again.

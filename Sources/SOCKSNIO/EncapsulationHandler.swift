@@ -36,9 +36,17 @@ public final class EncapsulationHandler: ChannelDuplexHandler {
   private var context: ChannelHandlerContext?
 
   private var hasInboundBacklog = false
+  private var isBacklogScheduled = false
   private var isOutboundScheduled = false
+  /// A read was asked for while messages waited: their plaintext is not what was meant.
   private var isReadHeldBack = false
+  /// A read was asked for otherwise, and no plaintext has been delivered since.
+  private var isReadAwaited = false
+  /// It has been passed on, and nothing has come from the network since.
+  private var isReadPassedOn = false
   private var isInputCloseHeldBack = false
+  /// Our sending side is ended, and nothing has gone wrong since: the channel's end is then the end of the peer's stream.
+  private var isOutputEnded = false
 
   /// - Parameters:
   ///   - protection: the established context, handed over for good.
@@ -64,7 +72,7 @@ public final class EncapsulationHandler: ChannelDuplexHandler {
   public func handlerRemoved(context: ChannelHandlerContext) {
     self.state = .poisoned
     self.context = nil
-    self.outbound.failAll(ChannelError.ioOnClosedChannel)
+    self.failWrites(ChannelError.ioOnClosedChannel)
   }
 
   // MARK: Inbound
@@ -75,12 +83,20 @@ public final class EncapsulationHandler: ChannelDuplexHandler {
   }
 
   public func channelReadComplete(context: ChannelHandlerContext) {
+    self.isReadPassedOn = false
     guard !self.hasInboundBacklog else { return }
     self.openMessages(context)
   }
 
   public func read(context: ChannelHandlerContext) {
-    if self.hasInboundBacklog { self.isReadHeldBack = true } else { context.read() }
+    if self.hasInboundBacklog { self.isReadHeldBack = true } else { self.passReadOn(context) }
+  }
+
+  private func passReadOn(_ context: ChannelHandlerContext) {
+    self.isReadHeldBack = false
+    self.isReadAwaited = true
+    self.isReadPassedOn = true
+    context.read()
   }
 
   public func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
@@ -88,9 +104,16 @@ public final class EncapsulationHandler: ChannelDuplexHandler {
     if self.hasInboundBacklog { self.isInputCloseHeldBack = true } else { self.endInput(context) }
   }
 
+  public func errorCaught(context: ChannelHandlerContext, error: any Error) {
+    self.isOutputEnded = false
+    context.fireErrorCaught(error)
+  }
+
   public func channelInactive(context: ChannelHandlerContext) {
+    // A channel whose sending side is ended has no half-close left: the peer's end arrives as the channel's.
+    if self.isOutputEnded || self.isInputCloseHeldBack { self.endInputNow(context) }
     self.state = .poisoned
-    self.outbound.failAll(ChannelError.ioOnClosedChannel)
+    self.failWrites(ChannelError.ioOnClosedChannel)
     context.fireChannelInactive()
   }
 
@@ -99,27 +122,32 @@ public final class EncapsulationHandler: ChannelDuplexHandler {
     let plaintext = self.inbound.open(limit: Self.workPerTurn, allocator: context.channel.allocator)
     // Set before anything is fired: whoever gets the plaintext may ask for more.
     self.hasInboundBacklog = plaintext.hasMore
-    if plaintext.octets.readableBytes > 0 { context.fireChannelRead(self.wrapInboundOut(plaintext.octets)) }
+    if plaintext.octets.readableBytes > 0 {
+      self.isReadAwaited = false
+      context.fireChannelRead(self.wrapInboundOut(plaintext.octets))
+    }
     if let failure = plaintext.failure {
       self.poison(failure, context)
       return
     }
+    guard self.state == .protecting else { return }
     context.fireChannelReadComplete()
     guard plaintext.hasMore else {
       self.endBacklog(context)
       return
     }
+    guard !self.isBacklogScheduled else { return }
+    self.isBacklogScheduled = true
     context.eventLoop.assumeIsolated().execute {
-      guard let context = self.context else { return }
+      self.isBacklogScheduled = false
+      guard let context = self.context, self.hasInboundBacklog else { return }
       self.openMessages(context)
     }
   }
 
   private func endBacklog(_ context: ChannelHandlerContext) {
-    if self.isReadHeldBack {
-      self.isReadHeldBack = false
-      context.read()
-    }
+    // A token that is not whole yet is nothing to those above: the read that they asked for goes on.
+    if self.isReadHeldBack || self.isReadAwaited && !self.isReadPassedOn { self.passReadOn(context) }
     if self.isInputCloseHeldBack {
       self.isInputCloseHeldBack = false
       self.endInput(context)
@@ -139,6 +167,13 @@ public final class EncapsulationHandler: ChannelDuplexHandler {
     } else {
       self.poison(SOCKSError(.truncated, "the peer ended the stream inside a token"), context)
     }
+  }
+
+  /// The same, with no later turn of the loop to open what waits.
+  private func endInputNow(_ context: ChannelHandlerContext) {
+    self.isInputCloseHeldBack = false
+    repeat { self.openMessages(context) } while self.hasInboundBacklog && self.state == .protecting
+    self.endInput(context)
   }
 
   // MARK: Outbound
@@ -165,6 +200,7 @@ public final class EncapsulationHandler: ChannelDuplexHandler {
   public func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {
     // What was flushed before the close is sent before it.
     if mode != .input, self.state == .protecting { self.wrapMessages(context, all: true) }
+    if mode == .output { self.isOutputEnded = true }
     context.close(mode: mode, promise: promise)
   }
 
@@ -200,9 +236,15 @@ public final class EncapsulationHandler: ChannelDuplexHandler {
   }
 
   private func poison(_ error: SOCKSError, _ context: ChannelHandlerContext) {
+    guard self.state == .protecting else { return }
     self.state = .poisoned
     self.hasInboundBacklog = false
-    self.outbound.failAll(error)
+    self.failWrites(error)
     context.fireErrorCaught(error)
+  }
+
+  /// The state is final already, and nothing of ours is being changed: who is told may write or close at once.
+  private func failWrites(_ error: any Error) {
+    for promise in self.outbound.takePromises() { promise.fail(error) }
   }
 }

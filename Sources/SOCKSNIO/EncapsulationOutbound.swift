@@ -21,6 +21,8 @@ struct EncapsulationOutbound {
   private var pending = CircularBuffer<PendingWrite>()
   /// How many of the pending writes are flushed.
   private var flushed = 0
+  /// Promises of a batch that could not be wrapped.
+  private var unsent: [EventLoopPromise<Void>] = []
 
   init(protection: any PerMessageProtection, level: ProtectionLevel, selective: SelectiveSealing) {
     self.protection = protection
@@ -48,7 +50,8 @@ struct EncapsulationOutbound {
 
   /// Wraps what is flushed, up to about `limit` octets; nil when there is nothing.
   ///
-  /// - Throws: what the engine throws; everything pending has failed then.
+  /// - Throws: what the engine throws. The promises of the batch are among those that ``takePromises()`` gives then:
+  ///   nobody is told from inside a call, for who is told may call again.
   mutating func wrap(limit: Int, allocator: ByteBufferAllocator) throws(SOCKSError) -> Batch? {
     guard self.hasFlushed else { return nil }
     var frames: EncapsulatedFrames?
@@ -63,8 +66,7 @@ struct EncapsulationOutbound {
       do throws(SOCKSError) {
         try self.protection.wrap(plaintext, sealed: sealed, into: &target)
       } catch {
-        for promise in promises { promise.fail(error) }
-        self.failAll(error)
+        self.unsent = promises
         throw error
       }
       frames = target
@@ -72,11 +74,13 @@ struct EncapsulationOutbound {
     return Batch(frames: frames?.buffer ?? ByteBuffer(), promises: promises)
   }
 
-  mutating func failAll(_ error: any Error) {
-    let failed = self.pending
+  /// Forgets everything that is not sent, and gives back whom to tell.
+  mutating func takePromises() -> [EventLoopPromise<Void>] {
+    let promises = self.unsent + self.pending.compactMap(\.promise)
+    self.unsent = []
     self.pending = CircularBuffer()
     self.flushed = 0
-    for write in failed { write.promise?.fail(error) }
+    return promises
   }
 
   /// Room for the headers of a few tokens; the buffer grows where it is not enough.

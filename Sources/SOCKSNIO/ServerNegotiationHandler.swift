@@ -33,6 +33,8 @@ public final class ServerNegotiationHandler: ChannelInboundHandler, RemovableCha
   private var establishment: (any ContextEstablishment)?
   private var protection: (any PerMessageProtection)?
   private var username: [UInt8]?
+  /// Where the negotiation was when the last event came: what a failure is reported with.
+  private var phase: ServerNegotiation.Phase = .method
   private var timedPhase: ServerNegotiation.Phase?
   private var timer: Scheduled<Void>?
   private var context: ChannelHandlerContext?
@@ -133,7 +135,10 @@ public final class ServerNegotiationHandler: ChannelInboundHandler, RemovableCha
   private func proceed(_ context: ChannelHandlerContext) {
     guard case .negotiating = self.state, !self.isRunning else { return }
     self.isRunning = true
-    while self.run(self.negotiation.receivedOctets(&self.buffer), context) {}
+    repeat {
+      self.phase = self.negotiation.phase
+    } while self.run(
+      self.negotiation.receivedOctets(&self.buffer), context)
     self.isRunning = false
     self.updateTimer(context)
   }
@@ -142,6 +147,7 @@ public final class ServerNegotiationHandler: ChannelInboundHandler, RemovableCha
   private func event(_ context: ChannelHandlerContext, _ event: (inout ServerNegotiation) -> ServerNegotiation.Action) {
     guard case .negotiating = self.state, !self.isRunning else { return }
     self.isRunning = true
+    self.phase = self.negotiation.phase
     let goesOn = self.run(event(&self.negotiation), context)
     self.isRunning = false
     if goesOn { self.proceed(context) } else { self.updateTimer(context) }
@@ -184,7 +190,7 @@ public final class ServerNegotiationHandler: ChannelInboundHandler, RemovableCha
       self.refuse(answer, error, context)
       return false
     case .close(let error):
-      self.fail(error, phase: self.timedPhase ?? self.negotiation.phase, context)
+      self.fail(error, phase: self.phase, context)
       return false
     }
   }
@@ -267,6 +273,8 @@ public final class ServerNegotiationHandler: ChannelInboundHandler, RemovableCha
 
   private func handOver(_ reply: ByteBuffer, _ context: ChannelHandlerContext) {
     context.writeAndFlush(self.wrapOutboundOut(reply), promise: nil)
+    // A reply that could not be protected has ended the session.
+    guard case .negotiating = self.state else { return }
     self.state = .done
     let earlyData = self.buffer
     self.buffer = ByteBuffer()
@@ -278,7 +286,7 @@ public final class ServerNegotiationHandler: ChannelInboundHandler, RemovableCha
 
   private func refuse(_ answer: ByteBuffer, _ error: SOCKSError, _ context: ChannelHandlerContext) {
     guard case .negotiating = self.state else { return }
-    self.delegate?.negotiationFailed(error, phase: self.timedPhase ?? .serving)
+    self.delegate?.negotiationFailed(error, phase: self.phase)
     self.end()
     context.writeAndFlush(self.wrapOutboundOut(answer), promise: nil)
     guard !self.isInputClosed else { return self.close(context) }

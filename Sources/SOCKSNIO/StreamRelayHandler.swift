@@ -10,7 +10,6 @@ public final class StreamRelayHandler: ChannelInboundHandler {
 
   private let session: StreamRelaySession
   private let side: StreamRelay.Side
-  private var hasRead = false
 
   init(session: StreamRelaySession, side: StreamRelay.Side) {
     self.session = session
@@ -33,7 +32,7 @@ public final class StreamRelayHandler: ChannelInboundHandler {
   }
 
   public func channelInactive(context: ChannelHandlerContext) {
-    self.session.failed(self.side, SOCKSError(.connectionClosed, "the \(self.side) closed the connection"))
+    self.session.closed(self.side)
     context.fireChannelInactive()
   }
 

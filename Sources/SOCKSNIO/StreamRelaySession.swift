@@ -36,6 +36,7 @@ public final class StreamRelaySession {
   private let eventLoop: any EventLoop
   private var client: ChannelHandlerContext?
   private var target: ChannelHandlerContext?
+  private var sidesWithEndedOutput: Set<StreamRelay.Side> = []
   private var onEnd: ((End) -> Void)?
   private var idleTimer: Scheduled<Void>?
   private var lastActivity: NIODeadline
@@ -90,7 +91,7 @@ public final class StreamRelaySession {
     case .client: self.client = nil
     case .target: self.target = nil
     }
-    self.finish(error: SOCKSError(.connectionClosed, "the \(side) closed the connection"), side: side)
+    self.closed(side)
   }
 
   func received(_ octets: ByteBuffer, from side: StreamRelay.Side) {
@@ -124,6 +125,13 @@ public final class StreamRelaySession {
     self.scheduleIdleTimer(self.limits.halfClosedIdle)
   }
 
+  /// The side's channel has closed, without an error before it. Where its sending side was ended already, that is how
+  /// the end of its stream arrives; what has come from it may still be on its way to the other side.
+  func closed(_ side: StreamRelay.Side) {
+    if self.sidesWithEndedOutput.contains(side) { return self.receivedEnd(from: side) }
+    self.failed(side, SOCKSError(.connectionClosed, "the \(side) closed the connection"))
+  }
+
   func failed(_ side: StreamRelay.Side, _ error: SOCKSError) {
     self.finish(error: error, side: side)
   }
@@ -134,9 +142,15 @@ public final class StreamRelaySession {
     guard self.onEnd != nil else { return }
     if actions.contains(.readClient) { self.client?.read() }
     if actions.contains(.readTarget) { self.target?.read() }
-    if actions.contains(.endClientOutput) { self.client?.close(mode: .output, promise: nil) }
-    if actions.contains(.endTargetOutput) { self.target?.close(mode: .output, promise: nil) }
+    if actions.contains(.endClientOutput) { self.endOutput(.client) }
+    if actions.contains(.endTargetOutput) { self.endOutput(.target) }
     if actions.contains(.finish) { self.finish(error: nil, side: nil) }
+  }
+
+  private func endOutput(_ side: StreamRelay.Side) {
+    // Before the call: where the other half has ended, the channel closes in it.
+    self.sidesWithEndedOutput.insert(side)
+    self.context(of: side)?.close(mode: .output, promise: nil)
   }
 
   private func finish(error: SOCKSError?, side: StreamRelay.Side?) {
