@@ -85,6 +85,10 @@ extension SOCKSError {
       case unsupportedCommand = "unsupported-command"
       case unsupportedAddressType = "unsupported-address-type"
       case refusedByRule = "refused-by-rule"
+      case connectionRefused = "connection-refused"
+      case hostUnreachable = "host-unreachable"
+      case networkUnreachable = "network-unreachable"
+      case targetFailed = "target-failed"
       case deadlinePassed = "deadline-passed"
       case connectionClosed = "connection-closed"
       case tooBusy = "too-busy"
@@ -159,6 +163,14 @@ extension SOCKSError.Code {
   public static let unsupportedAddressType = Self(base: .unsupportedAddressType)
   /// A rule of the gateway forbids it (reply X'02').
   public static let refusedByRule = Self(base: .refusedByRule)
+  /// The target refused the connection (reply X'05').
+  public static let connectionRefused = Self(base: .connectionRefused)
+  /// The target has no address, or does not answer (reply X'04').
+  public static let hostUnreachable = Self(base: .hostUnreachable)
+  /// There is no way to the target's network (reply X'03').
+  public static let networkUnreachable = Self(base: .networkUnreachable)
+  /// The target could not be dialled for another reason (reply X'01').
+  public static let targetFailed = Self(base: .targetFailed)
   /// A deadline of this side passed.
   public static let deadlinePassed = Self(base: .deadlinePassed)
   /// The peer closed, or the connection broke.
@@ -186,7 +198,7 @@ extension SOCKSError.Code.Base {
     case .contextFailed, .protectionFailed, .noCredentials, .credentialsExpired, .unknownService,
       .authorityUnreachable, .clockSkew:
       .securityLibrary
-    case .deadlinePassed, .connectionClosed, .tooBusy:
+    case .connectionRefused, .hostUnreachable, .networkUnreachable, .targetFailed, .deadlinePassed, .connectionClosed, .tooBusy:
       .network
     case .valueOutOfRange:
       .localMisuse

@@ -1,4 +1,4 @@
-import NIOCore
+public import NIOCore
 import NIOPosix
 import SOCKSCore
 import Synchronization
@@ -32,10 +32,11 @@ public final class StepPool: Sendable {
     _ = try? await self.threads.shutdownGracefully()
   }
 
-  /// Runs `work` on a thread of the pool, then `completion` on the event loop.
+  /// Runs `work` on a thread of the pool, then `completion` on the event loop, which must be the current one. The result
+  /// is nil when the pool was shut down first.
   ///
   /// - Returns: false when the queue is full; neither is called then.
-  func submit<Result: Sendable>(
+  public func submit<Result: Sendable>(
     to eventLoop: any EventLoop, _ work: @escaping @Sendable () -> Result,
     completion: @escaping (Result?) -> Void
   ) -> Bool {

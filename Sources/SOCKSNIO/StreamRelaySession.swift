@@ -61,7 +61,9 @@ public final class StreamRelaySession {
   public func begin(earlyData: ByteBuffer, inputClosed: Bool) {
     guard self.onEnd != nil else { return }
     // A level 3 layer may look for encryption from here on.
-    self.client?.triggerUserOutboundEvent(EncapsulationHandler.StreamBegan(), promise: nil)
+    for context in [self.client, self.target] {
+      context?.triggerUserOutboundEvent(EncapsulationHandler.StreamBegan(), promise: nil)
+    }
     self.scheduleIdleTimer(self.limits.idle)
     if earlyData.readableBytes > 0 {
       self.received(earlyData, from: .client)

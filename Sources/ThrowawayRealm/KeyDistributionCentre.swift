@@ -4,19 +4,30 @@ internal import Subprocess
 ///
 /// A shell stands between: it reads its standard input, which ends when this process asks for it or is gone in
 /// whatever way, then ends the centre and removes the folder. The centre in turn dies with the shell.
+///
+/// Its log comes here up to the line that says it listens, then goes to a file: a centre that had to wait until this
+/// process reads its log would keep waiting those who here wait for the centre.
 final class KeyDistributionCentre: Sendable {
   private static let supervisor = """
     PATH="$PATH:/usr/sbin:/sbin"
     trap '' INT HUP TERM
-    setpriv --pdeathsig KILL krb5kdc -n </dev/null 2>&1 &
+    mkfifo "$1/log.fifo" || exit
+    setpriv --pdeathsig KILL krb5kdc -n </dev/null >"$1/log.fifo" 2>&1 &
     centre=$!
+    exec 3<"$1/log.fifo"
+    while IFS= read -r line; do
+      printf '%s\\n' "$line"
+      case $line in *"$2"*) break ;; esac
+    done <&3
     exec >/dev/null 2>&1
+    cat <&3 >"$1/kdc.log" &
+    exec 3<&-
     cat
     kill -TERM "$centre"
     ( sleep 2; kill -KILL "$centre" ) &
     watchdog=$!
     wait "$centre"
-    kill "$watchdog"
+    kill -KILL "$watchdog"
     rm -rf -- "$1"
     """
 
@@ -73,29 +84,20 @@ final class KeyDistributionCentre: Sendable {
   ) async -> String {
     do {
       let result = try await Subprocess.run(
-        .name("sh"), arguments: ["-c", supervisor, "sh", folder],
+        .name("sh"), arguments: ["-c", supervisor, "sh", folder, readyMark],
         environment: Command(arguments: [], environment: environment).children,
         input: .inputWriter, output: .sequence, error: .discarded
       ) { execution in
-        try await withThrowingTaskGroup(of: String?.self) { group in
-          group.addTask {
-            for await _ in stopped {}
-            return nil
-          }
-          group.addTask {
-            var tail: [String] = []
-            for try await line in execution.standardOutput.strings() {
-              if line.contains(readyMark) { report.yield(.listens) }
-              tail = tail.suffix(20) + [line]
-            }
-            return tail.joined(separator: "\n")
-          }
-          // Whichever comes first, a request to stop or the centre's own end, closes the shell's input.
-          let first = try await group.next() ?? nil
-          try await execution.standardInputWriter.finish()
-          group.cancelAll()
-          return first ?? ""
+        var lines: [String] = []
+        for try await line in execution.standardOutput.strings() {
+          lines = lines.suffix(20) + [line]
+          guard line.contains(readyMark) else { continue }
+          report.yield(.listens)
+          for await _ in stopped {}
         }
+        // Closing the shell's input ends the centre, if it has not ended by itself.
+        try await execution.standardInputWriter.finish()
+        return lines.joined(separator: "\n")
       }
       return result.closureResult
     } catch {

@@ -39,10 +39,10 @@ import Testing
     #expect(try pair.initiator.maximumPlaintext(tokenLimit: 0, confidential: true) == 0)
     #expect(try pair.initiator.maximumPlaintext(tokenLimit: 60, confidential: true) == 0)
     #expect(try pair.initiator.maximumPlaintext(tokenLimit: 61, confidential: true) == 1)
-    let negative = GSSErrorOf { try pair.initiator.maximumPlaintext(tokenLimit: -1, confidential: true) }
-    #expect(negative.error?.isMisuse == true)
-    let excessive = GSSErrorOf { try pair.initiator.maximumPlaintext(tokenLimit: .max, confidential: true) }
-    #expect(excessive.error?.isMisuse == true)
+    let negative = failure { try pair.initiator.maximumPlaintext(tokenLimit: -1, confidential: true) }
+    #expect(negative?.isMisuse == true)
+    let excessive = failure { try pair.initiator.maximumPlaintext(tokenLimit: .max, confidential: true) }
+    #expect(excessive?.isMisuse == true)
   }
 
   @Test func signedMessagesAreToldFromSealedOnes() async throws {
@@ -94,14 +94,5 @@ import Testing
     let first = try pair.acceptor.unwrap(token).message
     let again = try pair.acceptor.unwrap(token).message
     #expect(again.status == [] && again.sequenceNumber == first.sequenceNumber)
-  }
-}
-
-/// A call on a non-copyable value, whose failure is kept: the expectation macros cannot capture such values.
-struct GSSErrorOf {
-  var error: GSSError?
-
-  init<Result>(_ call: () throws(GSSError) -> Result) {
-    do throws(GSSError) { _ = try call() } catch { self.error = error }
   }
 }

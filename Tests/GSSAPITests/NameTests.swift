@@ -1,5 +1,6 @@
 import GSSAPI
 import Testing
+import ThrowawayRealm
 
 @Suite struct NameTests {
   @Test func kindsOfNames() async throws {

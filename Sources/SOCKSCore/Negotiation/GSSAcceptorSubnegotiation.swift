@@ -56,7 +56,10 @@ public struct GSSAcceptorSubnegotiation: Hashable, Sendable {
 
   /// True while nothing may be read from the peer.
   public var isStepping: Bool {
-    if case .steppingContext = self.state { true } else { false }
+    switch self.state {
+    case .steppingContext, .unwrappingProtectionLevel, .wrappingProtectionLevel: true
+    case .awaitingToken, .awaitingProtectionLevel, .agreed, .abandoned, .ended: false
+    }
   }
 
   /// True from the completion of the context on.

@@ -64,7 +64,10 @@ public struct GSSInitiatorSubnegotiation: Hashable, Sendable {
 
   /// True while nothing may be read from the peer.
   public var isStepping: Bool {
-    if case .steppingContext = self.state { true } else { false }
+    switch self.state {
+    case .steppingContext, .unwrappingProtectionLevel, .wrappingProtectionLevel: true
+    case .ready, .awaitingToken, .awaitingReady, .awaitingProtectionLevel, .agreed, .abandoned, .ended: false
+    }
   }
 
   // MARK: Events
@@ -72,7 +75,8 @@ public struct GSSInitiatorSubnegotiation: Hashable, Sendable {
   public mutating func begin() -> Action {
     switch self.state {
     case .ready:
-      self.state = .steppingContext(round: 1)
+      // No message of the server's has been taken yet.
+      self.state = .steppingContext(round: 0)
       return .stepContext(token: nil)
     case .steppingContext, .awaitingToken, .wrappingProtectionLevel, .awaitingReady, .awaitingProtectionLevel,
       .unwrappingProtectionLevel, .agreed:
@@ -231,6 +235,10 @@ public struct GSSInitiatorSubnegotiation: Hashable, Sendable {
         .levelNotAcceptable,
         "asked for level \(self.configuration.level.rawValue) (\(self.configuration.level)), the gateway answered \(octet)"
       )
+    }
+    guard !level.needsConfidentiality || attributes.services.contains(.confidentiality) else {
+      return self.fail(
+        .levelNotAcceptable, "the gateway answered level \(octet), but the context has no confidentiality")
     }
     self.state = .agreed
     return .protect(AgreedProtection(level: level, attributes: attributes, incoming: check.at(level)))

@@ -70,6 +70,10 @@ public struct ServerNegotiation: Hashable, Sendable {
     case ended
   }
 
+  /// What this machine can carry out. Another method in the configuration is never chosen: it must not become a request
+  /// without authentication.
+  private static let knownMethods: Set<SOCKSMethod> = [.gssapi, .usernamePassword, .noAuthentication]
+
   private let configuration: Configuration
   private var state: State = .awaitingMethodOffer
 
@@ -178,7 +182,11 @@ public struct ServerNegotiation: Hashable, Sendable {
     } catch {
       return self.fail(error)
     }
-    guard let method = self.configuration.methods.first(where: offer.methods.contains) else {
+    guard
+      let method = self.configuration.methods.first(where: { method in
+        Self.knownMethods.contains(method) && offer.methods.contains(method)
+      })
+    else {
       self.state = .ended
       let offered = offer.methods.map(\.description).joined(separator: ", ")
       return .refuse(

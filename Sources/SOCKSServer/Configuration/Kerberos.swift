@@ -1,3 +1,5 @@
+public import SOCKSCore
+
 extension Configuration {
   /// `kerberos`: how clients authenticate, and how their data is protected.
   public struct Kerberos: Hashable, Sendable {
@@ -7,7 +9,7 @@ extension Configuration {
     /// keytab has. 1 to 16 of them. Default: `[socks, rcmd]`.
     public var services: [String]
     /// `levels`: the protection levels of RFC 1961 section 4.3 that clients may use. Default: all three.
-    public var levels: [Level]
+    public var levels: [ProtectionLevel]
     /// `replay_cache`: the file in which the library notes the authenticators it has seen, an absolute path. Default:
     /// the library's own choice.
     public var replayCache: String?
@@ -17,11 +19,14 @@ extension Configuration {
     public var expired: Expiry
     /// `selective`: what the gateway itself does at level 3, a mapping.
     public var selective: Selective
+    /// `clock_skew`: what the library adds to the life of a ticket: `clockskew` of krb5.conf. 0s to 1h. Default: 5m.
+    public var clockSkew: Duration
 
     public init(
       keytab: String, services: [String] = ["socks", "rcmd"],
-      levels: [Level] = [.confidentiality, .integrity, .selective], replayCache: String? = nil,
-      mechanisms: [Mechanism] = [.krb5], expired: Expiry = .close, selective: Selective = Selective()
+      levels: [ProtectionLevel] = [.confidentiality, .integrity, .selective], replayCache: String? = nil,
+      mechanisms: [Mechanism] = [.krb5], expired: Expiry = .close, selective: Selective = Selective(),
+      clockSkew: Duration = .seconds(300)
     ) {
       self.keytab = keytab
       self.services = services
@@ -30,25 +35,7 @@ extension Configuration {
       self.mechanisms = mechanisms
       self.expired = expired
       self.selective = selective
-    }
-
-    /// A protection level by the name that RFC 1961 gives it.
-    public enum Level: String, Hashable, Sendable, CaseIterable {
-      /// Level 2: every message is sealed.
-      case confidentiality
-      /// Level 1: every message is signed.
-      case integrity
-      /// Level 3: each message is sealed or signed, as its sender decides.
-      case selective
-
-      /// The level's number on the wire.
-      public var number: UInt8 {
-        switch self {
-        case .integrity: 0x01
-        case .confidentiality: 0x02
-        case .selective: 0x03
-        }
-      }
+      self.clockSkew = clockSkew
     }
 
     public enum Mechanism: String, Hashable, Sendable, CaseIterable {
@@ -67,20 +54,15 @@ extension Configuration {
     /// `selective`: what the gateway itself does at level 3.
     public struct Selective: Hashable, Sendable {
       /// `seal`: Default: `unless-encrypted`.
-      public var seal: Seal
+      public var seal: SelectiveSealing.Policy
 
-      public init(seal: Seal = .unlessEncrypted) {
+      public init(seal: SelectiveSealing.Policy = .unlessEncrypted) {
         self.seal = seal
-      }
-
-      public enum Seal: String, Hashable, Sendable, CaseIterable {
-        /// Data that the target's own TLS or SSH provably encrypts is only signed; everything else is sealed.
-        case unlessEncrypted = "unless-encrypted"
-        /// Everything is sealed.
-        case always
       }
     }
 
     public static let maximumServices = 16
+
+    static let clockSkews: ClosedRange<Duration> = .zero ... .seconds(3600)
   }
 }

@@ -96,11 +96,11 @@ extension IPAddress {
     if high >> 16 == 0x0064_FF9B_0001 { return [last] }
     // 6to4 (RFC 3056).
     if high >> 48 == 0x2002 { return [CarriedAddress(address: .v4(UInt32(high >> 16 & 0xFFFF_FFFF)), firstBit: 16)] }
-    // Teredo (RFC 4380 section 4): the server's address, and the client's with every bit inverted.
+    // Teredo (RFC 4380 section 4): the client's address with every bit inverted, and the server's.
     if high >> 32 == 0x2001_0000 {
       return [
-        CarriedAddress(address: .v4(UInt32(high & 0xFFFF_FFFF)), firstBit: 32),
         CarriedAddress(address: .v4(~UInt32(low & 0xFFFF_FFFF)), firstBit: 96),
+        CarriedAddress(address: .v4(UInt32(high & 0xFFFF_FFFF)), firstBit: 32),
       ]
     }
     return []

@@ -6,7 +6,7 @@ import dataclasses
 import json
 import sys
 
-from rfc1961 import faults, hostile, transfer
+from rfc1961 import faults, hostile, negotiation, transfer
 from rfc1961.context import ALL_FLAGS
 
 
@@ -58,7 +58,7 @@ def _catalogue() -> dict:
     about = lambda function: " ".join((function.__doc__ or "").split())  # noqa: E731
     return {
         "negotiation": {name: {"expected": one.expected, "timed": one.timed, "about": about(one.act)}
-                        for name, one in hostile.SCENARIOS.items()},
+                        for name, one in negotiation.SCENARIOS.items()},
         "data": {name: {"about": about(function)} for name, function in faults.FAULTS.items()},
         "positions": list(faults.POSITIONS),
     }

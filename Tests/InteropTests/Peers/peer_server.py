@@ -54,9 +54,10 @@ class Server:
 
     def run(self) -> None:
         while True:
-            sock, _ = self._listener.accept()
+            sock, peer = self._listener.accept()
             self._sessions += 1
-            threading.Thread(target=self._serve, args=(sock, self._sessions, self._policy), daemon=True).start()
+            about = {"session": self._sessions, "client_port": peer[1]}
+            threading.Thread(target=self._serve, args=(sock, about, self._policy), daemon=True).start()
 
     def change(self, line: str) -> dict:
         """Fields given replace those of the policy the server started with."""
@@ -66,12 +67,12 @@ class Server:
         except (ValueError, TypeError) as error:
             return {"policy": "unchanged", "error": str(error)}
 
-    def _serve(self, sock: socket.socket, number: int, policy: Policy) -> None:
+    def _serve(self, sock: socket.socket, about: dict, policy: Policy) -> None:
         try:
             report = Session(Wire(sock), self._credentials, policy, self._rounds).run()
         except Exception as error:  # noqa: BLE001: a test must see what went wrong here
             report = {"error": f"{type(error).__name__}: {error}"}
-        _print({"session": number, **report})
+        _print({**about, **report})
 
 
 def _print(report: dict) -> None:

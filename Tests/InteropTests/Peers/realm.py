@@ -22,8 +22,9 @@ class Realm:
         self.environment = {**os.environ, "KRB5_CONFIG": self._path("krb5.conf"),
                             "KRB5_KDC_PROFILE": self._path("kdc.conf"), "KRB5CCNAME": "FILE:" + self._path("ccache"),
                             "KRB5RCACHENAME": "dfl:" + self._path("rcache")}
-        self._write("krb5.conf", f"""[libdefaults]
+        settings = f"""[libdefaults]
  default_realm = {REALM}
+ allow_rc4 = true
  dns_lookup_kdc = false
  dns_lookup_realm = false
  dns_canonicalize_hostname = false
@@ -34,7 +35,10 @@ class Realm:
  }}
 [domain_realm]
  localhost = {REALM}
-""")
+"""
+        self._write("krb5.conf", settings)
+        for name, enctypes in (("rc4-ticket.conf", "arcfour-hmac aes256-cts"), ("rc4.conf", "arcfour-hmac")):
+            self._write(name, settings.replace("[libdefaults]", f"[libdefaults]\n permitted_enctypes = {enctypes}"))
         self._write("kdc.conf", f"""[realms]
  {REALM} = {{
   database_name = {self._path("principal")}
@@ -50,10 +54,22 @@ class Realm:
         self._kadmin("addprinc -pw secret alice")
         for service in ("socks", "rcmd"):
             self._kadmin(f"addprinc -randkey {service}/localhost")
+            self._kadmin(f'setstr {service}/localhost session_enctypes "aes256-cts,arcfour-hmac"')
             self._kadmin(f"ktadd -k {self.keytab} {service}/localhost")
         self._kdc = subprocess.Popen([_program("krb5kdc"), "-n"], env=self.environment, stdout=subprocess.DEVNULL,
                                      stderr=subprocess.DEVNULL)
         self._get_ticket(port)
+        # Kept apart before it holds any service ticket.
+        shutil.copy(self._path("ccache"), self._path("ccache-rc4"))
+
+    @property
+    def rc4_environment(self) -> dict:
+        """The same user with a service ticket whose session key is RC4, and settings that know nothing else (with AES
+        among them the acceptor would choose an AES subkey)."""
+        environment = {**self.environment, "KRB5CCNAME": "FILE:" + self._path("ccache-rc4")}
+        subprocess.run([_program("kvno"), "-q", "socks/localhost"], check=True,
+                       env={**environment, "KRB5_CONFIG": self._path("rc4-ticket.conf")})
+        return {**environment, "KRB5_CONFIG": self._path("rc4.conf")}
 
     def close(self) -> None:
         self._kdc.terminate()

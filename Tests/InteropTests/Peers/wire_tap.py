@@ -295,21 +295,22 @@ class Tap:
     def run(self) -> None:
         number = 0
         while True:
-            sock, _ = self._listener.accept()
+            sock, peer = self._listener.accept()
             number += 1
-            threading.Thread(target=self._serve, args=(sock, number, self._fault), daemon=True).start()
+            about = {"session": number, "client_port": peer[1]}
+            threading.Thread(target=self._serve, args=(sock, about, self._fault), daemon=True).start()
 
-    def _serve(self, sock: socket.socket, number: int, fault: Fault | None) -> None:
+    def _serve(self, sock: socket.socket, about: dict, fault: Fault | None) -> None:
         host, _, port = self._options.server.rpartition(":")
         client = Wire(sock)
         try:
             server = Wire.connect(host.strip("[]"), int(port))
         except OSError as error:
             client.close()
-            _print({"session": number, "error": type(error).__name__})
+            _print({**about, "error": type(error).__name__})
             return
-        keep = f"{self._options.record}.{number}" if self._options.record else None
-        _print({"session": number, **Session(client, server, fault, self._canaries, keep).run()})
+        keep = f"{self._options.record}.{about['session']}" if self._options.record else None
+        _print({**about, **Session(client, server, fault, self._canaries, keep).run()})
 
 
 def _print(report: dict) -> None:

@@ -150,3 +150,15 @@ extension IPAddress {
     return value
   }
 }
+
+extension IPAddress {
+  /// An address from its four or sixteen octets in network order; nil for any other count.
+  public init?(octets: some Collection<UInt8>) {
+    func integer(_ octets: some Sequence<UInt8>) -> UInt64 { octets.reduce(0) { $0 << 8 | UInt64($1) } }
+    switch octets.count {
+    case 4: self = .v4(octets.reduce(0) { $0 << 8 | UInt32($1) })
+    case 16: self = .v6(high: integer(octets.prefix(8)), low: integer(octets.dropFirst(8)))
+    default: return nil
+    }
+  }
+}

@@ -40,7 +40,9 @@ extension SOCKSReplyCode {
     case .refusedByRule: self = .notAllowedByRuleset
     case .unsupportedCommand: self = .commandNotSupported
     case .unsupportedAddressType: self = .addressTypeNotSupported
-    case .deadlinePassed: self = .hostUnreachable
+    case .connectionRefused: self = .connectionRefused
+    case .networkUnreachable: self = .networkUnreachable
+    case .hostUnreachable, .deadlinePassed: self = .hostUnreachable
     default: self = .generalFailure
     }
   }

@@ -1,4 +1,5 @@
 import Platform
+import SOCKSCore
 
 extension Configuration.Kerberos {
   init?(_ node: YAMLNode, _ path: String, reader: ConfigurationReader) {
@@ -14,7 +15,9 @@ extension Configuration.Kerberos {
         }
       }.map { kerberos.services = $0 }
       keys.optional("levels") { node, path in
-        reader.list(node, path, example: "[confidentiality, integrity]") { reader.choice($0, $1, of: Level.self) }
+        reader.list(node, path, example: "[confidentiality, integrity]") {
+          reader.choice($0, $1, of: LevelWord.self)?.level
+        }
       }.map { kerberos.levels = $0 }
       keys.optional("replay_cache") { node, path in
         reader.value(node, path, expected: "a path", parse: Self.absolutePath)
@@ -23,6 +26,7 @@ extension Configuration.Kerberos {
         reader.list(node, path, example: "[krb5]") { reader.choice($0, $1, of: Mechanism.self) }
       }.map { kerberos.mechanisms = $0 }
       keys.optional("expired") { reader.choice($0, $1) }.map { kerberos.expired = $0 }
+      keys.optional("clock_skew") { reader.duration($0, $1, within: Self.clockSkews) }.map { kerberos.clockSkew = $0 }
       keys.optional("selective") { Selective($0, $1, reader: reader) }.map { kerberos.selective = $0 }
       return keytab == nil ? nil : kerberos
     }
@@ -63,9 +67,36 @@ extension Configuration.Kerberos {
   }
 }
 
+/// The levels by the names that RFC 1961 section 4.2 gives them.
+private enum LevelWord: String, CaseIterable {
+  case confidentiality
+  case integrity
+  case selective
+
+  var level: ProtectionLevel {
+    switch self {
+    case .confidentiality: .confidentiality
+    case .integrity: .integrity
+    case .selective: .selective
+    }
+  }
+}
+
+extension ConfigurationReader {
+  fileprivate func duration(_ node: YAMLNode, _ path: String, within bounds: ClosedRange<Duration>) -> Duration? {
+    self.value(node, path, expected: "a duration such as 30s") { text throws(ValueError) in
+      let duration = try Duration(parsing: text)
+      guard bounds.contains(duration) else {
+        throw ValueError("expected \(bounds.lowerBound.text) to \(bounds.upperBound.text), not \(quoted(text))")
+      }
+      return duration
+    }
+  }
+}
+
 extension Configuration.Kerberos.Selective {
   init?(_ node: YAMLNode, _ path: String, reader: ConfigurationReader) {
-    let seal = reader.mapping(node, path, example: "seal: always") { keys -> Seal? in
+    let seal = reader.mapping(node, path, example: "seal: always") { keys -> SelectiveSealing.Policy? in
       keys.optional("seal") { reader.choice($0, $1) } ?? Self().seal
     }
     guard let seal else { return nil }
@@ -79,14 +110,7 @@ extension Configuration.Timeouts {
     _ = reader.mapping(node, path, example: "idle: 2h") { keys -> Bool? in
       for key in Self.keys {
         keys.optional(key.name) { node, path in
-          reader.value(node, path, expected: "a duration such as 30s") { text throws(ValueError) in
-            let duration = try Duration(parsing: text)
-            guard key.bounds.contains(duration) else {
-              throw ValueError(
-                "expected \(key.bounds.lowerBound.text) to \(key.bounds.upperBound.text), not \(quoted(text))")
-            }
-            return duration
-          }
+          reader.duration(node, path, within: key.bounds)
         }.map { timeouts[keyPath: key.field] = $0 }
       }
       return true

@@ -103,7 +103,7 @@ class Initiator:
 
 
 class Acceptor:
-    """The server's end, with a credential from a keytab that is limited to Kerberos (or SPNEGO, limited to Kerberos)."""
+    """The server's end, with a credential from a keytab, limited to Kerberos (or to SPNEGO over Kerberos)."""
 
     @staticmethod
     def credentials(keytab: str, principal: str | None = None, spnego: bool = False, rcache: str | None = None):

@@ -52,6 +52,7 @@ def run(job: Transfer) -> dict:
     wire = None
     try:
         wire = job.connect()
+        result["client_port"] = wire.local_port
         _session(wire, job, origin, result)
     except client.Refused as refusal:
         result["refused"] = str(refusal)

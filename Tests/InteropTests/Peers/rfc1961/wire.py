@@ -51,6 +51,10 @@ class Wire:
     def connect(host: str, port: int, seconds: float = 10) -> "Wire":
         return Wire(socket.create_connection((host, port), timeout=seconds))
 
+    @property
+    def local_port(self) -> int:
+        return self.socket.getsockname()[1]
+
     def some(self, deadline: Deadline) -> bytes:
         """The next octets. Raises Ended on FIN, reset or the deadline."""
         if self._held:

@@ -1,0 +1,94 @@
+import NIOCore
+import NIOPosix
+import SOCKSCore
+import SOCKSNIO
+import Synchronization
+
+/// The listening sockets of a gateway. They are bound first and accept later, when the sessions' services are known.
+final class Listeners: Sendable {
+  /// Connections that the system keeps until they are accepted; the system has a limit of its own.
+  private static let backlog: CInt = 4_096
+
+  private let channels: [any Channel]
+  private let services: ServicesCell
+
+  private init(channels: [any Channel], services: ServicesCell) {
+    self.channels = channels
+    self.services = services
+  }
+
+  /// Binds every address, or none.
+  static func bind(
+    _ addresses: [ListenAddress], group: any EventLoopGroup, registry: SessionRegistry
+  ) async throws -> Listeners {
+    let services = ServicesCell()
+    let bootstrap = ServerBootstrap(group: group)
+      .serverChannelOption(.backlog, value: Self.backlog)
+      .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+      .serverChannelOption(.autoRead, value: false)
+      // One at a time, so that the cap on connections is exact.
+      .serverChannelOption(.maxMessagesPerRead, value: 1)
+      .serverChannelInitializer { channel in
+        channel.eventLoop.makeCompletedFuture {
+          try channel.pipeline.syncOperations.addHandler(AcceptLimitHandler(registry: registry))
+        }
+      }
+      .childChannelInitializer { channel in
+        RelayChannelOptions.apply(to: channel).flatMapThrowing {
+          guard let services = services.value else { throw ChannelError.ioOnClosedChannel }
+          try Session.begin(on: channel, services: services)
+        }
+      }
+    var channels: [any Channel] = []
+    do {
+      for address in addresses {
+        channels.append(try await bootstrap.bind(to: SocketAddress(address.address, port: address.port)).get())
+      }
+    } catch {
+      for channel in channels { try? await channel.close() }
+      throw error
+    }
+    return Listeners(channels: channels, services: services)
+  }
+
+  /// Where the listeners are, with the ports that the system chose.
+  var addresses: [SOCKSAddress] { self.channels.compactMap { $0.localAddress.flatMap(SOCKSAddress.init) } }
+
+  func startAccepting(_ services: SessionServices) async throws {
+    self.services.value = services
+    for channel in self.channels { try await channel.setOption(.autoRead, value: true).get() }
+  }
+
+  func close() async {
+    for channel in self.channels { try? await channel.close() }
+  }
+}
+
+/// Set once, before the first connection is accepted.
+private final class ServicesCell: Sendable {
+  private let cell = Mutex<SessionServices?>(nil)
+
+  var value: SessionServices? {
+    get { self.cell.withLock { $0 } }
+    set { self.cell.withLock { $0 = newValue } }
+  }
+}
+
+extension ListenerEndpoint {
+  /// Where the gateway can be reached: a listener on all addresses stands for every address that the machine has now.
+  static func endpoints(of addresses: [SOCKSAddress]) throws -> Set<ListenerEndpoint> {
+    var result: Set<ListenerEndpoint> = []
+    for address in addresses {
+      guard case .address(let ip) = address.host else { continue }
+      guard ip == .v4(0) || ip == .v6(high: 0, low: 0) else {
+        result.insert(ListenerEndpoint(address: ip, port: address.port))
+        continue
+      }
+      for device in try System.enumerateDevices() {
+        guard let own = device.address.flatMap(IPAddress.init) else { continue }
+        result.insert(ListenerEndpoint(address: own, port: address.port))
+      }
+    }
+    return result
+  }
+}

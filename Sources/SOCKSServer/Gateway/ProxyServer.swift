@@ -1,0 +1,102 @@
+public import Logging
+public import NIOCore
+public import NIOPosix
+public import SOCKSCore
+import SOCKSGSSAPI
+import SOCKSNIO
+public import ServiceLifecycle
+
+/// The gateway: accepts RFC 1961 clients on its listeners, and relays what the rules allow.
+///
+/// It is a `Service`: ``run()`` listens until a graceful shutdown, then takes no new sessions, lets the relaying ones come
+/// to their ends for as long as `timeouts.drain` says, and resets what is left.
+public final class ProxyServer: Service {
+  private let configuration: Configuration
+  private let logger: Logger
+  private let group: any EventLoopGroup
+  private let onListening: @Sendable ([SOCKSAddress]) -> Void
+
+  /// - Parameters:
+  ///   - onListening: called once, with the addresses that are listened on, when all of them are.
+  public init(
+    configuration: Configuration, logger: Logger,
+    group: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton,
+    onListening: @escaping @Sendable ([SOCKSAddress]) -> Void = { _ in }
+  ) {
+    self.configuration = configuration
+    self.logger = logger
+    self.group = group
+    self.onListening = onListening
+  }
+
+  /// - Throws: a ``SOCKSError`` when the keytab cannot be used, or the system's error when an address cannot be bound.
+  ///   Nothing is left behind then.
+  public func run() async throws {
+    let limits = self.configuration.limits
+    let steps = StepPool(threads: limits.authenticationThreads, limit: limits.authenticationSteps)
+    let lookups = StepPool(threads: limits.lookupThreads, limit: limits.lookups)
+    do {
+      try await self.serve(steps: steps, lookups: lookups)
+    } catch {
+      await steps.shutdown()
+      await lookups.shutdown()
+      throw error
+    }
+    await steps.shutdown()
+    await lookups.shutdown()
+  }
+
+  private func serve(steps: StepPool, lookups: StepPool) async throws {
+    let acceptor = try GSSAcceptorProvider(self.configuration.kerberos.acceptor, pool: steps)
+    let registry = SessionRegistry(limit: self.configuration.limits.connections)
+    // Bound first, so that the policy knows where the gateway listens; accepting begins when everything is ready.
+    let listeners = try await Listeners.bind(self.configuration.listen, group: self.group, registry: registry)
+    let addresses = listeners.addresses
+    do {
+      let services = SessionServices(
+        self.configuration, acceptor: acceptor, lookups: lookups, registry: registry,
+        ownListeners: try ListenerEndpoint.endpoints(of: addresses), logger: self.logger)
+      try await listeners.startAccepting(services)
+    } catch {
+      await listeners.close()
+      throw error
+    }
+    self.logger.notice(
+      "listening",
+      metadata: [
+        "addresses": "\(addresses.map(\.description).joined(separator: " "))",
+        "services": "\(self.configuration.kerberos.services.joined(separator: " "))",
+        "levels": "\(self.configuration.kerberos.levels.map(\.description).joined(separator: " "))",
+      ])
+    self.onListening(addresses)
+    // A cancelled task waits for nothing.
+    let isGraceful: Bool
+    do {
+      try await gracefulShutdown()
+      isGraceful = true
+    } catch {
+      isGraceful = false
+    }
+    await listeners.close()
+    await self.drain(registry, isGraceful: isGraceful)
+  }
+
+  private func drain(_ registry: SessionRegistry, isGraceful: Bool) async {
+    registry.beginDraining()
+    self.logger.notice("stopping", metadata: ["connections": "\(registry.connections)"])
+    let limit: Duration = isGraceful ? self.configuration.timeouts.drain : .zero
+    await withTaskGroup(of: Bool.self) { tasks in
+      tasks.addTask {
+        await registry.waitUntilEmpty()
+        return true
+      }
+      tasks.addTask {
+        try? await Task.sleep(for: limit)
+        return false
+      }
+      if await tasks.next() == false { registry.endAll(SOCKSError(.connectionClosed, "the gateway has stopped")) }
+      tasks.cancelAll()
+    }
+    self.logger.notice("stopped")
+  }
+}

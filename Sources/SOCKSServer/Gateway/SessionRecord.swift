@@ -1,0 +1,92 @@
+import Logging
+import NIOCore
+import SOCKSCore
+import SOCKSNIO
+
+/// What there is to say of one connection when it has ended: one line of log, whatever became of it.
+struct SessionRecord {
+  /// Unique in this process.
+  let id: UInt64
+  let client: SOCKSAddress?
+  let began: NIODeadline
+  var attributes: SecurityContextAttributes?
+  var level: ProtectionLevel?
+  var target: SOCKSAddress?
+  var reached: SOCKSAddress?
+  var rule: RuleReference?
+  var octetsFromClient: UInt64 = 0
+  var octetsFromTarget: UInt64 = 0
+  /// Nil for a session that both sides ended in order.
+  var error: SOCKSError?
+  /// The phase in which a negotiation failed.
+  var phase: ServerNegotiation.Phase?
+  /// The ticket expired before the session ended, and policy let it go on.
+  var outlivedTicket = false
+
+  init(id: UInt64, client: SOCKSAddress?, began: NIODeadline) {
+    self.id = id
+    self.client = client
+    self.began = began
+  }
+
+  /// Names come from outside: they are escaped, and stay on one line.
+  func metadata(ended: NIODeadline) -> Logger.Metadata {
+    var metadata: Logger.Metadata = ["session": "\(self.id)"]
+    metadata["client"] = self.client.map { "\($0)" }
+    if let attributes = self.attributes {
+      metadata["principal"] = "\(escaped(attributes.initiatorName))"
+      metadata["service"] = "\(escaped(attributes.acceptorName))"
+      metadata["mechanism"] = "\(attributes.mechanism)"
+      metadata["enctype"] = attributes.encryptionType.map { "\(Self.name(ofEncryptionType: $0))" }
+    }
+    metadata["level"] = self.level.map { "\($0)" }
+    metadata["target"] = self.target.map { "\(escaped($0.description))" }
+    metadata["reached"] = self.reached.map { "\($0)" }
+    metadata["rule"] = self.rule.map { "\(escaped($0.description))" }
+    metadata["octets_up"] = "\(self.octetsFromClient)"
+    metadata["octets_down"] = "\(self.octetsFromTarget)"
+    metadata["duration_ms"] = "\((ended - self.began).nanoseconds / 1_000_000)"
+    metadata["reason"] = "\(self.error?.code.description ?? "completed")"
+    if let error = self.error {
+      metadata["fault"] = "\(error.fault.rawValue)"
+      if !error.detail.isEmpty { metadata["detail"] = "\(escaped(error.detail))" }
+      metadata["hint"] = self.hint(for: error).map { "\($0)" }
+    }
+    metadata["phase"] = self.phase.map { "\($0.rawValue)" }
+    if self.outlivedTicket { metadata["ticket"] = "expired during the session" }
+    return metadata
+  }
+
+  /// The one place where an error becomes a log level.
+  var logLevel: Logger.Level {
+    guard let error = self.error else { return .info }
+    return switch error.fault {
+    case .peerViolation, .peerIncompatible, .refusedByPolicy, .securityLibrary: .notice
+    case .network, .localMisuse: .info
+    case .bug: .error
+    }
+  }
+
+  /// The likely cause in the field, where one is known.
+  private func hint(for error: SOCKSError) -> String? {
+    switch error.code {
+    case .clearMessageWhereProtectionIsDue:
+      "curl 8.17 or newer asks for a level that it cannot use; let such programs go through a bridge on their machine"
+    case .noAcceptableMethod:
+      "the program cannot do GSS-API; let it go through a bridge on its machine"
+    case .levelMalformed:
+      "curl up to 7.68 asks for level 0, which RFC 1961 does not have"
+    default: nil
+    }
+  }
+
+  private static func name(ofEncryptionType type: Int32) -> String {
+    switch type {
+    case 17: "aes128-cts-hmac-sha1-96"
+    case 18: "aes256-cts-hmac-sha1-96"
+    case 19: "aes128-cts-hmac-sha256-128"
+    case 20: "aes256-cts-hmac-sha384-192"
+    default: "\(type)"
+    }
+  }
+}

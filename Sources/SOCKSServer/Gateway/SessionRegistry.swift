@@ -1,0 +1,100 @@
+import NIOCore
+import SOCKSCore
+import Synchronization
+
+/// The connections that are there: their number, and a way to reach each one.
+final class SessionRegistry: Sendable {
+  private struct State {
+    var sessions: [UInt64: NIOLoopBound<Session>] = [:]
+    var nextID: UInt64 = 1
+    /// Accepted, whether or not a session has been made for it yet.
+    var connections = 0
+    var isDraining = false
+    var waitingForRoom: [@Sendable () -> Void] = []
+    var waitingForEnd: [CheckedContinuation<Void, Never>] = []
+  }
+
+  private let state = Mutex(State())
+  /// The cap on connections.
+  let limit: Int
+
+  init(limit: Int) { self.limit = limit }
+
+  var connections: Int { self.state.withLock { $0.connections } }
+
+  /// A connection has been accepted.
+  func accepted() { self.state.withLock { $0.connections += 1 } }
+
+  /// A connection has been closed.
+  func closed() {
+    let (resume, ended) = self.state.withLock { state in
+      state.connections -= 1
+      let resume = state.connections < self.limit ? state.waitingForRoom : []
+      if !resume.isEmpty { state.waitingForRoom = [] }
+      let ended = state.connections == 0 ? state.waitingForEnd : []
+      if !ended.isEmpty { state.waitingForEnd = [] }
+      return (resume, ended)
+    }
+    for call in resume { call() }
+    for continuation in ended { continuation.resume() }
+  }
+
+  /// Asks for room for one more connection.
+  ///
+  /// - Returns: true when there is room now; else `notify` is called, once, when there is.
+  func hasRoom(orNotify notify: @escaping @Sendable () -> Void) -> Bool {
+    self.state.withLock { state in
+      if state.connections < self.limit { return true }
+      state.waitingForRoom.append(notify)
+      return false
+    }
+  }
+
+  func makeID() -> UInt64 {
+    self.state.withLock { state in
+      defer { state.nextID += 1 }
+      return state.nextID
+    }
+  }
+
+  /// - Returns: false when the gateway is stopping and takes no new sessions.
+  func add(_ session: NIOLoopBound<Session>, id: UInt64) -> Bool {
+    self.state.withLock { state in
+      guard !state.isDraining else { return false }
+      state.sessions[id] = session
+      return true
+    }
+  }
+
+  func remove(id: UInt64) { self.state.withLock { _ = $0.sessions.removeValue(forKey: id) } }
+
+  /// Takes no new sessions from now on; those that do not relay yet end at once.
+  func beginDraining() {
+    let sessions = self.state.withLock { state in
+      state.isDraining = true
+      return Array(state.sessions.values)
+    }
+    self.each(of: sessions) { $0.drain() }
+  }
+
+  /// Ends every session that is left.
+  func endAll(_ error: SOCKSError) {
+    let sessions = self.state.withLock { Array($0.sessions.values) }
+    self.each(of: sessions) { $0.end(error) }
+  }
+
+  /// Returns when no connection is left.
+  func waitUntilEmpty() async {
+    await withCheckedContinuation { continuation in
+      let isEmpty = self.state.withLock { state in
+        if state.connections > 0 { state.waitingForEnd.append(continuation) }
+        return state.connections == 0
+      }
+      if isEmpty { continuation.resume() }
+    }
+  }
+
+  private func each(of sessions: [NIOLoopBound<Session>], _ body: @escaping @Sendable (Session) -> Void) {
+    for session in sessions { session.eventLoop.execute { body(session.value) } }
+  }
+}

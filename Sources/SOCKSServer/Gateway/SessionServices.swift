@@ -1,0 +1,64 @@
+import Logging
+import NIOCore
+import SOCKSCore
+import SOCKSGSSAPI
+import SOCKSNIO
+
+/// What all sessions of a gateway share.
+struct SessionServices: Sendable {
+  var negotiation: ServerNegotiation.Configuration
+  var timeouts: NegotiationTimeouts
+  var selective: SelectiveSealing.Policy
+  var acceptor: GSSAcceptorProvider
+  var policy: AccessPolicy
+  var dialler: TargetDialler
+  var relay: StreamRelaySession.Limits
+  /// Whether a session ends with its ticket.
+  var closesOnExpiry: Bool
+  /// Seconds that the library adds to an acceptor's lifetime.
+  var clockSkew: Int64
+  var registry: SessionRegistry
+  var logger: Logger
+}
+
+extension SessionServices {
+  init(
+    _ configuration: Configuration, acceptor: GSSAcceptorProvider, lookups: StepPool, registry: SessionRegistry,
+    ownListeners: Set<ListenerEndpoint>, logger: Logger
+  ) {
+    let policy = AccessPolicy(rules: configuration.rules, ownListeners: ownListeners)
+    let kerberos = configuration.kerberos
+    let timeouts = configuration.timeouts
+    self.negotiation = ServerNegotiation.Configuration(
+      methods: [.gssapi],
+      gss: GSSAcceptorSubnegotiation.Configuration(
+        levels: Set(kerberos.levels),
+        requirements: .acceptor(servedNames: Set(kerberos.services), allowsAnonymous: policy.admitsAnonymous),
+        maximumRounds: kerberos.mechanisms.contains(.spnego) ? 5 : 1))
+    self.timeouts = NegotiationTimeouts(
+      method: TimeAmount(timeouts.method), authentication: TimeAmount(timeouts.authentication),
+      level: TimeAmount(timeouts.level), request: TimeAmount(timeouts.request))
+    self.selective = kerberos.selective.seal
+    self.acceptor = acceptor
+    self.policy = policy
+    self.dialler = TargetDialler(
+      lookup: NameLookup(
+        pool: lookups, timeout: TimeAmount(timeouts.resolve),
+        maximumAddresses: configuration.limits.addressesPerName),
+      timeout: TimeAmount(timeouts.connect))
+    self.relay = StreamRelaySession.Limits(
+      highWaterMark: configuration.limits.relayBuffer, idle: TimeAmount(timeouts.idle))
+    self.closesOnExpiry = kerberos.expired == .close
+    self.clockSkew = kerberos.clockSkew.components.seconds
+    self.registry = registry
+    self.logger = logger
+  }
+}
+
+extension Configuration.Kerberos {
+  var acceptor: GSSAcceptorProvider.Configuration {
+    GSSAcceptorProvider.Configuration(
+      keytab: self.keytab, replayCache: self.replayCache.map { "file2:\($0)" },
+      allowsNegotiation: self.mechanisms.contains(.spnego))
+  }
+}

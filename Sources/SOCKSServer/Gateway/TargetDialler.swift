@@ -1,0 +1,89 @@
+import Glibc
+import NIOCore
+import NIOPosix
+import SOCKSCore
+import SOCKSNIO
+
+/// Connects to targets: resolves once, asks the policy for every address, dials what it allows.
+struct TargetDialler: Sendable {
+  let lookup: NameLookup
+  /// For all addresses of a target together.
+  let timeout: TimeAmount
+
+  /// A connection to one of the target's allowed addresses, on the given loop.
+  ///
+  /// Fails with a ``SOCKSError`` whose code says what to reply.
+  ///
+  /// - Parameter decide: the policy's word on one address.
+  func dial(
+    _ host: TargetHost, port: UInt16, on eventLoop: any EventLoop,
+    decide: @escaping (IPAddress) -> AccessDecision
+  ) -> EventLoopFuture<any Channel> {
+    let addresses: EventLoopFuture<[IPAddress]> =
+      switch host {
+      case .address(let address): eventLoop.makeSucceededFuture([address])
+      case .name(let name): self.lookup.addresses(of: name.description, on: eventLoop)
+      }
+    return addresses.assumeIsolated().flatMap { addresses in
+      let allowed = addresses.filter { decide($0).isAllowed }
+      guard !allowed.isEmpty else {
+        let reason = addresses.first.map { decide($0).description } ?? "the name has no address"
+        return eventLoop.makeFailedFuture(SOCKSError(.refusedByRule, reason))
+      }
+      return self.connect(to: allowed, port: port, on: eventLoop)
+    }.nonisolated()
+  }
+
+  private func connect(
+    to addresses: [IPAddress], port: UInt16, on eventLoop: any EventLoop
+  ) -> EventLoopFuture<any Channel> {
+    let bootstrap = ClientBootstrap(group: eventLoop)
+      .connectTimeout(self.timeout)
+      .channelInitializer { RelayChannelOptions.apply(to: $0) }
+    do {
+      let connection: EventLoopFuture<any Channel>
+      if addresses.count == 1, let address = addresses.first {
+        connection = bootstrap.connect(to: try SocketAddress(address, port: port))
+      } else {
+        let resolver = try AllowedAddresses(addresses, port: port, eventLoop: eventLoop)
+        // The name is never looked at: the resolver has the addresses.
+        connection = bootstrap.resolver(resolver).connect(host: "target", port: Int(port))
+      }
+      return connection.flatMapErrorThrowing { throw SOCKSError(dialling: $0) }
+    } catch {
+      return eventLoop.makeFailedFuture(SOCKSError(dialling: error))
+    }
+  }
+}
+
+extension SOCKSError {
+  /// What a failed dial means for the client. Where several addresses were tried, a refusal says most, for it came from the
+  /// target itself.
+  init(dialling error: any Error) {
+    let failures: [any Error] =
+      if let error = error as? NIOConnectionError {
+        error.connectionErrors.map(\.error)
+          + [error.dnsAError, error.dnsAAAAError].compactMap { $0 }
+      } else {
+        [error]
+      }
+    let codes = failures.map(Self.code(for:))
+    let order: [Code] = [.connectionRefused, .hostUnreachable, .networkUnreachable]
+    let code = order.first(where: codes.contains) ?? .targetFailed
+    self.init(code, failures.first.map { "\($0)" } ?? "no address could be tried")
+  }
+
+  private static func code(for error: any Error) -> Code {
+    switch error {
+    case let error as IOError:
+      switch error.errnoCode {
+      case ECONNREFUSED: return .connectionRefused
+      case ENETUNREACH, ENETDOWN: return .networkUnreachable
+      case EHOSTUNREACH, EHOSTDOWN, ETIMEDOUT: return .hostUnreachable
+      default: return .targetFailed
+      }
+    case ChannelError.connectTimeout: return .hostUnreachable
+    default: return .targetFailed
+    }
+  }
+}

@@ -1,0 +1,117 @@
+import NIOCore
+import SOCKSCore
+import Testing
+
+/// RFC 1928 section 3, and what comes right after for each method.
+@Suite struct MethodChoiceTests {
+  static func answer(_ methods: [SOCKSMethod], to offer: [UInt8]) -> ServerNegotiation.Action {
+    var machine = ServerNegotiation(configuration: .init(methods: methods, gss: .serving()))
+    var buffer = ByteBuffer(bytes: [0x05, UInt8(offer.count)] + offer)
+    return machine.receivedOctets(&buffer)
+  }
+
+  @Test(
+    arguments: [
+      ([.gssapi], [0x01], 0x01),
+      ([.gssapi], [0x00, 0x01, 0x02], 0x01),
+      // The server's order decides, not the client's.
+      ([.gssapi, .usernamePassword], [0x02, 0x01], 0x01),
+      ([.usernamePassword, .gssapi], [0x01, 0x02], 0x02),
+      ([.noAuthentication, .gssapi], [0x01, 0x00], 0x00),
+      ([.gssapi, .noAuthentication], [0x00], 0x00),
+    ] as [([SOCKSMethod], [UInt8], UInt8)])
+  func theServersOrderDecides(methods: [SOCKSMethod], offer: [UInt8], answer: UInt8) {
+    #expect(Self.answer(methods, to: offer) == .send(ByteBuffer(0x05, answer)))
+  }
+
+  @Test(
+    arguments: [
+      ([.gssapi], [0x00]), ([.gssapi], [0x00, 0x02]), ([.gssapi], [0xff]), ([], [0x00, 0x01, 0x02]),
+      // A method that the machine cannot carry out is never chosen: it would be a way around authentication.
+      ([SOCKSMethod(rawValue: 0x03)], [0x03]), ([.noneAcceptable], [0xff]), ([SOCKSMethod(rawValue: 0x80)], [0x80]),
+    ] as [([SOCKSMethod], [UInt8])])
+  func noneIsAcceptable(methods: [SOCKSMethod], offer: [UInt8]) {
+    #expect(
+      Self.answer(methods, to: offer) == .refuse(answer: ByteBuffer(0x05, 0xff), SOCKSError(.noAcceptableMethod)))
+  }
+
+  @Test func noMethodLeadsPastAuthentication() {
+    for method in UInt8.min...UInt8.max {
+      let methods = [SOCKSMethod(rawValue: method)]
+      var machine = ServerNegotiation(configuration: .init(methods: methods, gss: .serving()))
+      var offer = ByteBuffer(0x05, 0x01, method)
+      _ = machine.receivedOctets(&offer)
+      var request = ByteBuffer(bytes: SOCKSRequest.connectOctets)
+      let action = machine.receivedOctets(&request)
+      #expect((action == .serve(.connect)) == (method == 0x00), "method \(method)")
+    }
+  }
+
+  /// The client takes the one method that it has offered, whatever else the server may like.
+  @Test func theClientTakesOnlyItsOwnMethod() throws {
+    let password = try UsernamePasswordRequest(username: [0x61], password: [0x62])
+    let ways: [(ClientNegotiation.Authentication, UInt8)] = [
+      (.none, 0x00), (.gssapi(.init(level: .integrity)), 0x01), (.usernamePassword(password), 0x02),
+    ]
+    for (authentication, offered) in ways {
+      for chosen in UInt8.min...UInt8.max {
+        var machine = ClientNegotiation(configuration: .init(authentication: authentication, request: .connect))
+        #expect(machine.connected() == .send(ByteBuffer(0x05, 0x01, offered)))
+        var buffer = ByteBuffer(0x05, chosen)
+        let action = machine.receivedOctets(&buffer)
+        if chosen == offered {
+          switch offered {
+          case 0x00: #expect(action == .send(ByteBuffer(bytes: SOCKSRequest.connectOctets)))
+          case 0x01: #expect(action == .stepContext(token: nil))
+          default: #expect(action == .send(ByteBuffer(0x01, 0x01, 0x61, 0x01, 0x62)))
+          }
+        } else {
+          #expect(action == .fail(SOCKSError(chosen == 0xff ? .noAcceptableMethod : .methodNotOffered)))
+        }
+      }
+    }
+  }
+
+  @Test func onlyConfiguredCommandsAreServed() {
+    let served: Set<SOCKSCommand> = [.connect, .udpAssociate]
+    for command in UInt8.min...UInt8.max {
+      var machine = ServerNegotiation(
+        configuration: .init(methods: [.noAuthentication], gss: .serving(), commands: served))
+      var buffer = ByteBuffer(bytes: [0x05, 0x01, 0x00, 0x05, command] + SOCKSRequest.connectOctets.dropFirst(2))
+      _ = machine.receivedOctets(&buffer)
+      let action = machine.receivedOctets(&buffer)
+      if command == 0x01 || command == 0x03 {
+        guard case .serve = action else {
+          Issue.record("command \(command) was not served")
+          continue
+        }
+      } else {
+        let reply = ByteBuffer(bytes: [UInt8](hex: "05 07 00 01 00000000 0000"))
+        #expect(action == .refuse(answer: reply, SOCKSError(.unsupportedCommand)))
+      }
+    }
+  }
+
+  @Test(
+    arguments: [
+      ("05 01 00 05", "08", .unsupportedAddressType), ("05 01 00 03 00", "01", .malformedMessage),
+      ("05 01 01", "01", .malformedMessage), ("04", "01", .wrongVersion),
+    ] as [(String, String, SOCKSError.Code)])
+  func aBadRequestIsAnswered(request: String, reply: String, code: SOCKSError.Code) {
+    var machine = ServerNegotiation(configuration: .init(methods: [.noAuthentication], gss: .serving()))
+    var buffer = ByteBuffer(bytes: [UInt8](hex: "05 01 00" + request))
+    _ = machine.receivedOctets(&buffer)
+    let answer = ByteBuffer(bytes: [UInt8](hex: "05 \(reply) 00 01 00000000 0000"))
+    #expect(machine.receivedOctets(&buffer) == .refuse(answer: answer, SOCKSError(code)))
+  }
+
+  @Test(
+    arguments: [
+      (.refusedByRule, .notAllowedByRuleset), (.unsupportedCommand, .commandNotSupported),
+      (.unsupportedAddressType, .addressTypeNotSupported), (.deadlinePassed, .hostUnreachable),
+      (.malformedMessage, .generalFailure), (.unreachableState, .generalFailure), (.tooBusy, .generalFailure),
+    ] as [(SOCKSError.Code, SOCKSReplyCode)])
+  func everyErrorHasAReplyCode(error: SOCKSError.Code, code: SOCKSReplyCode) {
+    #expect(SOCKSReplyCode(refusing: SOCKSError(error)) == code)
+  }
+}

@@ -1,0 +1,249 @@
+import NIOCore
+import SOCKSCore
+import Testing
+
+/// Every state of the server's machine with every event, messages included.
+@Suite struct ServerNegotiationTableTests {
+  enum State: CaseIterable {
+    case awaitingOffer
+    case awaitingToken, stepping, awaitingLevel, unwrapping, wrapping
+    case awaitingPassword, checkingPassword
+    case awaitingRequest, serving, relaying
+    case ended, abandonedStep, abandonedCheck, abandonedRequest
+  }
+
+  enum Event: CaseIterable {
+    case nothing, offer, token, level, abort, password, request, version4
+    case stepCompletes, stepFails, levelUnwrapped, levelUnwrapFails, levelWrapped, levelWrapFails
+    case passwordCorrect, passwordWrong, requestSucceeds, requestFails, deadline
+
+    /// The octets, for an event that is a message.
+    var octets: [UInt8]? {
+      switch self {
+      case .nothing: []
+      case .offer: [0x05, 0x01, 0x01]
+      case .token: [0x01, 0x01, 0x00, 0x01, 0x60]
+      case .level: [0x01, 0x02, 0x00, 0x01, 0x60]
+      case .abort: [0x01, 0xff]
+      // As a message of RFC 1961: an encapsulation that is not complete.
+      case .password: [0x01, 0x03, 0x62, 0x6f, 0x62, 0x01, 0x70]
+      case .request: SOCKSRequest.connectOctets
+      case .version4: [0x04, 0x01, 0x00, 0x50, 0xc0, 0x00, 0x02, 0x01, 0x00]
+      case .stepCompletes, .stepFails, .levelUnwrapped, .levelUnwrapFails, .levelWrapped, .levelWrapFails,
+        .passwordCorrect, .passwordWrong, .requestSucceeds, .requestFails, .deadline:
+        nil
+      }
+    }
+  }
+
+  typealias Action = ServerNegotiation.Action
+
+  static let token = ByteBuffer(0x60)
+
+  static func machine(in state: State) -> ServerNegotiation {
+    var methods: [SOCKSMethod] = [.gssapi, .usernamePassword, .noAuthentication]
+    let path: [Event]
+    switch state {
+    case .awaitingOffer: path = []
+    case .awaitingToken: path = [.offer]
+    case .stepping: path = [.offer, .token]
+    case .awaitingLevel: path = [.offer, .token, .stepCompletes]
+    case .unwrapping: path = [.offer, .token, .stepCompletes, .level]
+    case .wrapping: path = [.offer, .token, .stepCompletes, .level, .levelUnwrapped]
+    case .awaitingRequest: path = [.offer, .token, .stepCompletes, .level, .levelUnwrapped, .levelWrapped]
+    case .serving: path = [.offer, .token, .stepCompletes, .level, .levelUnwrapped, .levelWrapped, .request]
+    case .relaying:
+      path = [.offer, .token, .stepCompletes, .level, .levelUnwrapped, .levelWrapped, .request, .requestSucceeds]
+    case .awaitingPassword:
+      methods = [.usernamePassword]
+      path = []
+    case .checkingPassword:
+      methods = [.usernamePassword]
+      path = [.password]
+    case .ended: path = [.version4]
+    case .abandonedStep: path = [.offer, .token, .deadline]
+    case .abandonedCheck:
+      methods = [.usernamePassword]
+      path = [.password, .deadline]
+    case .abandonedRequest:
+      path = [.offer, .token, .stepCompletes, .level, .levelUnwrapped, .levelWrapped, .request, .deadline]
+    }
+    var machine = ServerNegotiation(configuration: .init(methods: methods, gss: .serving()))
+    if methods == [.usernamePassword] {
+      var offer = ByteBuffer(0x05, 0x01, 0x02)
+      _ = machine.receivedOctets(&offer)
+    }
+    for event in path { _ = Self.apply(event, to: &machine) }
+    return machine
+  }
+
+  /// The action, and how many octets of the message were taken.
+  static func apply(_ event: Event, to machine: inout ServerNegotiation) -> (Action, taken: Int) {
+    if let octets = event.octets {
+      var buffer = ByteBuffer(bytes: octets)
+      let action = machine.receivedOctets(&buffer)
+      return (action, octets.count - buffer.readableBytes)
+    }
+    let action: Action =
+      switch event {
+      case .stepCompletes: machine.stepFinished(.complete(.strong, token: Self.token))
+      case .stepFails: machine.stepFinished(.failed(SOCKSError(.contextFailed)))
+      case .levelUnwrapped: machine.protectionLevelUnwrapped(.unwrapped([0x02], .good(9)))
+      case .levelUnwrapFails: machine.protectionLevelUnwrapped(.failed(SOCKSError(.protectionFailed)))
+      case .levelWrapped: machine.protectionLevelWrapped(.wrapped(token: Self.token))
+      case .levelWrapFails: machine.protectionLevelWrapped(.failed(SOCKSError(.protectionFailed)))
+      case .passwordCorrect: machine.passwordChecked(isCorrect: true)
+      case .passwordWrong: machine.passwordChecked(isCorrect: false)
+      case .requestSucceeds: machine.requestFinished(.success)
+      case .requestFails:
+        machine.requestFinished(SOCKSReply(code: .connectionRefused), error: SOCKSError(.connectionClosed))
+      case .nothing, .offer, .token, .level, .abort, .password, .request, .version4, .deadline:
+        machine.interrupted(SOCKSError(.deadlinePassed))
+      }
+    return (action, 0)
+  }
+
+  static func expected(_ state: State, _ event: Event) throws -> Action {
+    func refuse(_ hex: String, _ code: SOCKSError.Code) -> Action {
+      .refuse(answer: ByteBuffer(bytes: [UInt8](hex: hex)), SOCKSError(code))
+    }
+    func abort(_ code: SOCKSError.Code) -> Action { refuse("01ff", code) }
+    func send(_ hex: String) -> Action { .send(ByteBuffer(bytes: [UInt8](hex: hex))) }
+    func generalFailure(_ code: SOCKSError.Code) -> Action { refuse("05 01 00 01 00000000 0000", code) }
+
+    switch state {
+    case .ended, .abandonedStep, .abandonedCheck, .abandonedRequest:
+      return .discard
+
+    case .awaitingOffer:
+      switch event {
+      case .nothing: return .readMore
+      case .offer: return send("05 01")
+      // The first three octets of a CONNECT request are an offer of method X'00'.
+      case .request: return send("05 00")
+      case .token, .level, .abort, .password, .version4: return .close(SOCKSError(.wrongVersion))
+      case .deadline: return .close(SOCKSError(.deadlinePassed))
+      default: return .close(SOCKSError(.unreachableState))
+      }
+
+    case .awaitingToken, .awaitingLevel:
+      switch event {
+      case .nothing, .password: return .readMore
+      case .offer, .request: return abort(.clearMessageWhereProtectionIsDue)
+      case .version4: return abort(.wrongVersion)
+      case .abort: return abort(.abortReceived)
+      case .token: return state == .awaitingToken ? .stepContext(token: Self.token) : abort(.unexpectedMessage)
+      case .level:
+        return state == .awaitingLevel ? .unwrapProtectionLevel(token: Self.token) : abort(.unexpectedMessage)
+      case .deadline: return abort(.deadlinePassed)
+      case .passwordCorrect, .passwordWrong, .requestSucceeds, .requestFails:
+        return .close(SOCKSError(.unreachableState))
+      default: return abort(.unreachableState)
+      }
+
+    case .stepping, .unwrapping, .wrapping:
+      switch (state, event) {
+      case (_, .nothing), (_, .offer), (_, .token), (_, .level), (_, .abort), (_, .password), (_, .request),
+        (_, .version4):
+        return .wait
+      case (.stepping, .stepCompletes): return send("01 01 0001 60")
+      case (.stepping, .stepFails): return abort(.contextFailed)
+      case (.unwrapping, .levelUnwrapped): return .wrapProtectionLevel(0x02)
+      case (.unwrapping, .levelUnwrapFails), (.wrapping, .levelWrapFails): return abort(.protectionFailed)
+      case (.wrapping, .levelWrapped):
+        var incoming = IncomingMessageCheck()
+        try incoming.verify(.good(9))
+        let agreed = AgreedProtection(
+          level: .confidentiality, attributes: .strong, incoming: incoming.at(.confidentiality))
+        return .protect(agreed, answer: ByteBuffer(0x01, 0x02, 0x00, 0x01, 0x60))
+      case (_, .deadline): return abort(.deadlinePassed)
+      case (_, .passwordCorrect), (_, .passwordWrong), (_, .requestSucceeds), (_, .requestFails):
+        return .close(SOCKSError(.unreachableState))
+      default: return abort(.unreachableState)
+      }
+
+    case .awaitingPassword:
+      switch event {
+      case .nothing, .abort: return .readMore
+      case .password:
+        return .checkPassword(try UsernamePasswordRequest(username: [0x62, 0x6f, 0x62], password: [0x70]))
+      // ulen 1, a name of one octet, plen 1: the password is complete.
+      case .token: return .checkPassword(try UsernamePasswordRequest(username: [0x00], password: [0x60]))
+      // ulen 2, plen 0x60: not complete.
+      case .level: return .readMore
+      case .offer, .request, .version4: return .close(SOCKSError(.wrongVersion))
+      case .deadline: return .close(SOCKSError(.deadlinePassed))
+      default: return .close(SOCKSError(.unreachableState))
+      }
+
+    case .checkingPassword:
+      switch event {
+      case .nothing, .offer, .token, .level, .abort, .password, .request, .version4: return .wait
+      case .passwordCorrect: return send("01 00")
+      case .passwordWrong: return refuse("01 01", .passwordRefused)
+      case .deadline: return refuse("01 01", .deadlinePassed)
+      default: return .close(SOCKSError(.unreachableState))
+      }
+
+    case .awaitingRequest:
+      switch event {
+      case .nothing: return .readMore
+      case .request: return .serve(.connect)
+      // As a request its reserved octet is X'01'.
+      case .offer: return generalFailure(.malformedMessage)
+      case .token, .level, .abort, .password, .version4: return generalFailure(.wrongVersion)
+      case .deadline: return .close(SOCKSError(.deadlinePassed))
+      default: return .close(SOCKSError(.unreachableState))
+      }
+
+    case .serving:
+      switch event {
+      case .nothing, .offer, .token, .level, .abort, .password, .request, .version4: return .wait
+      case .requestSucceeds: return .relay(reply: ByteBuffer(bytes: SOCKSReply.successOctets))
+      case .requestFails: return refuse("05 05 00 01 00000000 0000", .connectionClosed)
+      case .deadline: return .close(SOCKSError(.deadlinePassed))
+      default: return .close(SOCKSError(.unreachableState))
+      }
+
+    case .relaying:
+      switch event {
+      case .nothing, .offer, .token, .level, .abort, .password, .request, .version4: return .discard
+      case .deadline: return .close(SOCKSError(.deadlinePassed))
+      default: return .close(SOCKSError(.unreachableState))
+      }
+    }
+  }
+
+  @Test(arguments: State.allCases, Event.allCases)
+  func everyStateAnswersEveryEvent(state: State, event: Event) throws {
+    var machine = Self.machine(in: state)
+    let (action, taken) = Self.apply(event, to: &machine)
+    #expect(action == (try Self.expected(state, event)))
+    switch action {
+    case .wait, .readMore, .discard:
+      #expect(taken == 0)
+    case .refuse, .close:
+      #expect(machine.phase == .ended)
+      // A completion that comes late, or more octets, change nothing: the late context is freed.
+      for late in Event.allCases {
+        let (action, taken) = Self.apply(late, to: &machine)
+        #expect(action == .discard, "\(late) after the end")
+        #expect(taken == 0)
+      }
+    case .send, .stepContext, .unwrapProtectionLevel, .wrapProtectionLevel, .protect, .checkPassword, .serve, .relay:
+      break
+    }
+  }
+
+  @Test(
+    arguments: [
+      (.awaitingOffer, .method), (.awaitingToken, .authentication), (.stepping, .authentication),
+      (.awaitingLevel, .level), (.unwrapping, .level), (.wrapping, .level), (.awaitingPassword, .authentication),
+      (.checkingPassword, .authentication), (.awaitingRequest, .request), (.serving, .serving),
+      (.relaying, .relaying), (.ended, .ended), (.abandonedStep, .ended), (.abandonedCheck, .ended),
+      (.abandonedRequest, .ended),
+    ] as [(State, ServerNegotiation.Phase)])
+  func tellsItsPhase(state: State, phase: ServerNegotiation.Phase) {
+    #expect(Self.machine(in: state).phase == phase)
+  }
+}
