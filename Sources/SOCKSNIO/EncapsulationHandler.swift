@@ -89,6 +89,12 @@ public final class EncapsulationHandler: ChannelDuplexHandler {
   }
 
   public func channelInactive(context: ChannelHandlerContext) {
+    // When our stream has ended before, the peer's end shows as this event alone: what came before it is still due (at
+    // most what the kernel held), and it must not lie inside a message.
+    while self.state == .protecting, self.hasInboundBacklog { self.openMessages(context) }
+    if self.state == .protecting, !self.inbound.isAtBoundary {
+      self.poison(SOCKSError(.truncated, "the peer ended the stream inside a token"), context)
+    }
     self.state = .poisoned
     self.outbound.failAll(ChannelError.ioOnClosedChannel)
     context.fireChannelInactive()

@@ -33,7 +33,7 @@ public final class StreamRelayHandler: ChannelInboundHandler {
   }
 
   public func channelInactive(context: ChannelHandlerContext) {
-    self.session.failed(self.side, SOCKSError(.connectionClosed, "the \(self.side) closed the connection"))
+    self.session.closed(self.side)
     context.fireChannelInactive()
   }
 

@@ -90,7 +90,7 @@ public final class StreamRelaySession {
     case .client: self.client = nil
     case .target: self.target = nil
     }
-    self.finish(error: SOCKSError(.connectionClosed, "the \(side) closed the connection"), side: side)
+    self.closed(side)
   }
 
   func received(_ octets: ByteBuffer, from side: StreamRelay.Side) {
@@ -124,7 +124,19 @@ public final class StreamRelaySession {
     self.scheduleIdleTimer(self.limits.halfClosedIdle)
   }
 
+  /// The channel has closed without an error. A peer's end of stream shows in this way when ours has ended before.
+  func closed(_ side: StreamRelay.Side) {
+    if self.relay.hasEndedOutput(to: side) {
+      self.receivedEnd(from: side)
+    } else {
+      self.failed(side, SOCKSError(.connectionClosed, "the \(side) closed the connection"))
+    }
+  }
+
   func failed(_ side: StreamRelay.Side, _ error: SOCKSError) {
+    // With both of its streams at their ends there is nothing more to fail. What came from it may still be on its way to
+    // the other side.
+    guard !(self.relay.hasEnded(side) && self.relay.hasEndedOutput(to: side)) else { return }
     self.finish(error: error, side: side)
   }
 

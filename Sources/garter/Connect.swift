@@ -46,7 +46,9 @@ struct Connect: AsyncParsableCommand {
       throw ValidationError("'\(escaped(self.port))' is not a port from 1 to 65535")
     }
     // Brackets are common in places where host and port are written together.
-    let text = self.target.hasPrefix("[") && self.target.hasSuffix("]") ? String(self.target.dropFirst().dropLast()) : self.target
+    let text =
+      self.target.hasPrefix("[") && self.target.hasSuffix("]")
+      ? String(self.target.dropFirst().dropLast()) : self.target
     do {
       return SOCKSAddress(host: try SOCKSHost(text), port: port)
     } catch {
@@ -62,17 +64,19 @@ struct Connect: AsyncParsableCommand {
     let session = StandardStreamSession(connector: connector, eventLoop: group.next()) { proxied in
       if verbose { writeLine("garter: connected, \(proxied.summary)", to: .errorOutput) }
     }
+    let target = try self.address()
     do {
-      try await session.run(to: try self.address())
+      try await session.run(to: target)
+      self.end(.success)
     } catch let error as ProxyConnectorError {
-      throw self.failure("\(error)", error.exitStatus)
+      self.end(error.exitStatus, "\(error)")
     } catch {
-      throw self.failure("\(error)", .inputOutput)
+      self.end(.inputOutput, "\(error)")
     }
   }
 
-  private func failure(_ text: String, _ status: SOCKSClient.ExitStatus) -> ExitCode {
-    if !self.quiet { writeLine("garter: \(text)", to: .errorOutput) }
-    return ExitCode(status.rawValue)
+  private func end(_ status: SOCKSClient.ExitStatus, _ text: String? = nil) -> Never {
+    if let text, !self.quiet { writeLine("garter: \(text)", to: .errorOutput) }
+    endProcess(status: status.rawValue)
   }
 }

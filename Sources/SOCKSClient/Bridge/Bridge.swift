@@ -77,7 +77,7 @@ public final class Bridge: Service {
   /// - Throws: ``BridgeError``.
   public func run() async throws {
     let bound = try await self.listen()
-    self.logger.notice("bridge is ready", metadata: ["listen": "\(bound)"])
+    self.logger.debug("bridge is ready", metadata: ["listen": "\(bound)"])
     // Throws when the task is cancelled, which is a request to stop as well.
     let isCancelled = (try? await gracefulShutdown()) == nil
     await self.stop(drain: isCancelled ? .zero : self.configuration.drainTimeout)

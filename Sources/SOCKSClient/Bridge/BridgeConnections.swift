@@ -40,7 +40,9 @@ final class BridgeConnections: Sendable {
       return state.nextNumber
     }
     if number != nil {
-      channel.closeFuture.whenComplete { _ in self.state.withLock { state in _ = state.channels.removeValue(forKey: id) } }
+      channel.closeFuture.whenComplete { _ in
+        self.state.withLock { state in _ = state.channels.removeValue(forKey: id) }
+      }
     }
     return number
   }

@@ -44,8 +44,15 @@ final class HandOverHandler: ChannelDuplexHandler {
 
   func read(context: ChannelHandlerContext) {
     guard self.state == .awaitingRead else { return context.read() }
+    guard self.held.readableBytes > 0 || self.isInputClosed else {
+      self.state = .open
+      return context.read()
+    }
+    self.deliver(context)
+  }
+
+  private func deliver(_ context: ChannelHandlerContext) {
     self.state = .open
-    guard self.held.readableBytes > 0 || self.isInputClosed else { return context.read() }
     let held = self.held
     self.held = ByteBuffer()
     if held.readableBytes > 0 {
@@ -72,6 +79,11 @@ final class HandOverHandler: ChannelDuplexHandler {
     } else {
       context.fireUserInboundEventTriggered(event)
     }
+  }
+
+  func channelInactive(context: ChannelHandlerContext) {
+    if self.state == .awaitingRead { self.deliver(context) }
+    context.fireChannelInactive()
   }
 
   /// A fault ends the connection, whether or not the user's handlers see to it.

@@ -50,7 +50,8 @@ public final class ProxyConnector: Sendable {
   ///
   /// - Parameter eventLoop: the channel's event loop; nil for any of the connector's group.
   /// - Returns: the channel, which has not been read from; fails with ``ProxyConnectorError``.
-  public func connect(to target: SOCKSAddress, on eventLoop: (any EventLoop)? = nil) -> EventLoopFuture<ProxiedChannel> {
+  public func connect(to target: SOCKSAddress, on eventLoop: (any EventLoop)? = nil) -> EventLoopFuture<ProxiedChannel>
+  {
     let eventLoop = eventLoop ?? self.group.any()
     let established = eventLoop.makePromise(of: ProxiedChannel.self)
     let bootstrap = ClientBootstrap(group: eventLoop)
