@@ -114,7 +114,10 @@ let package = Package(
       swiftSettings: settings),
     .testTarget(
       name: "SOCKSClientTests",
-      dependencies: ["SOCKSCore", "SOCKSNIO", "SOCKSClient", "SOCKSTestSupport", nioCore, nioPosix, nioEmbedded],
+      dependencies: [
+        "SOCKSCore", "SOCKSNIO", "SOCKSGSSAPI", "SOCKSClient", "SOCKSTestSupport", "Platform", "garter", nioCore,
+        nioPosix, nioEmbedded, logging, argumentParser,
+      ],
       swiftSettings: settings),
     .testTarget(
       name: "InteropTests", dependencies: ["ThrowawayRealm", subprocess, nioCore, nioPosix], exclude: ["Peers"],

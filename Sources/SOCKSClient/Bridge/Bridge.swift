@@ -80,20 +80,24 @@ public final class Bridge: Service {
     self.logger.debug("bridge is ready", metadata: ["listen": "\(bound)"])
     // Throws when the task is cancelled, which is a request to stop as well.
     let isCancelled = (try? await gracefulShutdown()) == nil
-    await self.stop(drain: isCancelled ? .zero : self.configuration.drainTimeout)
+    await self.stop(drain: isCancelled ? .zero : nil)
     self.logger.debug("bridge has stopped")
   }
 
   /// Connections that are being made or carried now.
   public var connectionCount: Int { self.connections.count }
 
-  private func stop(drain: TimeAmount) async {
+  /// Takes no new connections, and returns when those there are have ended: by themselves within the limit, or else
+  /// closed.
+  ///
+  /// - Parameter drain: the limit; nil for the configuration's.
+  public func stop(drain: TimeAmount? = nil) async {
     let (listener, channels) = self.connections.stop()
     try? await listener?.close()
     guard !channels.isEmpty else { return }
     self.logger.debug("waiting for connections to end", metadata: ["count": "\(channels.count)"])
     let loop = self.group.any()
-    let timer = loop.scheduleTask(in: drain) { for channel in channels { channel.close(promise: nil) } }
+    let timer = loop.scheduleTask(in: drain ?? self.configuration.drainTimeout) { for channel in channels { channel.close(promise: nil) } }
     _ = try? await EventLoopFuture.whenAllComplete(channels.map(\.closeFuture), on: loop).get()
     timer.cancel()
   }
