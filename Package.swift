@@ -17,6 +17,7 @@ let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio
 let nioEmbedded: Target.Dependency = .product(name: "NIOEmbedded", package: "swift-nio")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let serviceLifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let unixSignals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
 let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 let subprocess: Target.Dependency = .product(name: "Subprocess", package: "swift-subprocess")
 
@@ -81,7 +82,10 @@ let package = Package(
       swiftSettings: settings),
     .executableTarget(
       name: "garter",
-      dependencies: ["SOCKSClient", "Platform", argumentParser, logging, serviceLifecycle],
+      dependencies: [
+        "SOCKSClient", "SOCKSCore", "SOCKSGSSAPI", "Platform", nioCore, nioPosix, argumentParser, logging,
+        serviceLifecycle, unixSignals,
+      ],
       swiftSettings: settings),
 
     // A private Kerberos realm, for the demo and the tests.
@@ -110,7 +114,10 @@ let package = Package(
       swiftSettings: settings),
     .testTarget(
       name: "SOCKSClientTests",
-      dependencies: ["SOCKSCore", "SOCKSNIO", "SOCKSClient", "SOCKSTestSupport", nioCore, nioPosix, nioEmbedded],
+      dependencies: [
+        "SOCKSCore", "SOCKSNIO", "SOCKSGSSAPI", "SOCKSClient", "SOCKSTestSupport", "Platform", "garter", nioCore,
+        nioPosix, nioEmbedded, logging, argumentParser,
+      ],
       swiftSettings: settings),
     .testTarget(
       name: "InteropTests", dependencies: ["ThrowawayRealm", subprocess, nioCore, nioPosix], exclude: ["Peers"],

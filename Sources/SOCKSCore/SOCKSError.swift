@@ -9,9 +9,13 @@ public struct SOCKSError: Error, Sendable, CustomStringConvertible {
   /// Details for the log, in one line.
   public var detail: String
 
-  public init(_ code: Code, _ detail: String = "") {
+  /// The reply that a server refused the request with (RFC 1928 section 6), for `requestRefused`.
+  public var reply: SOCKSReplyCode?
+
+  public init(_ code: Code, _ detail: String = "", reply: SOCKSReplyCode? = nil) {
     self.code = code
     self.detail = detail
+    self.reply = reply
   }
 
   /// Whose fault it is; decides the log level.
@@ -64,6 +68,7 @@ extension SOCKSError {
       case credentialsExpired = "credentials-expired"
       case unknownService = "unknown-service"
       case authorityUnreachable = "authority-unreachable"
+      case clockSkew = "clock-skew"
       case contextTooWeak = "context-too-weak"
       case serviceNotServed = "service-not-served"
       case levelNotAcceptable = "level-not-acceptable"
@@ -124,6 +129,8 @@ extension SOCKSError.Code {
   public static let unknownService = Self(base: .unknownService)
   /// No key distribution centre answers.
   public static let authorityUnreachable = Self(base: .authorityUnreachable)
+  /// The clocks of two machines are further apart than Kerberos allows.
+  public static let clockSkew = Self(base: .clockSkew)
   /// The context lacks a service that is required, or uses a weak key.
   public static let contextTooWeak = Self(base: .contextTooWeak)
   /// The ticket is for a service that is not served here.
@@ -189,7 +196,7 @@ extension SOCKSError.Code.Base {
       .abortReceived:
       .refusedByPolicy
     case .contextFailed, .protectionFailed, .noCredentials, .credentialsExpired, .unknownService,
-      .authorityUnreachable:
+      .authorityUnreachable, .clockSkew:
       .securityLibrary
     case .connectionRefused, .hostUnreachable, .networkUnreachable, .targetFailed, .deadlinePassed, .connectionClosed, .tooBusy:
       .network

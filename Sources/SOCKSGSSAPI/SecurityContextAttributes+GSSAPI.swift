@@ -57,6 +57,8 @@ extension SOCKSError {
         .credentialsExpired
       } else if error.isKDCUnreachable {
         .authorityUnreachable
+      } else if error.isClockSkew {
+        .clockSkew
       } else if error.isNoCredentials {
         .noCredentials
       } else {

@@ -36,7 +36,6 @@ public final class StreamRelaySession {
   private let eventLoop: any EventLoop
   private var client: ChannelHandlerContext?
   private var target: ChannelHandlerContext?
-  private var sidesWithEndedOutput: Set<StreamRelay.Side> = []
   private var onEnd: ((End) -> Void)?
   private var idleTimer: Scheduled<Void>?
   private var lastActivity: NIODeadline
@@ -128,7 +127,7 @@ public final class StreamRelaySession {
   /// The side's channel has closed, without an error before it. Where its sending side was ended already, that is how
   /// the end of its stream arrives; what has come from it may still be on its way to the other side.
   func closed(_ side: StreamRelay.Side) {
-    if self.sidesWithEndedOutput.contains(side) { return self.receivedEnd(from: side) }
+    if self.relay.hasEndedOutput(to: side) { return self.receivedEnd(from: side) }
     self.failed(side, SOCKSError(.connectionClosed, "the \(side) closed the connection"))
   }
 
@@ -142,15 +141,9 @@ public final class StreamRelaySession {
     guard self.onEnd != nil else { return }
     if actions.contains(.readClient) { self.client?.read() }
     if actions.contains(.readTarget) { self.target?.read() }
-    if actions.contains(.endClientOutput) { self.endOutput(.client) }
-    if actions.contains(.endTargetOutput) { self.endOutput(.target) }
+    if actions.contains(.endClientOutput) { self.client?.close(mode: .output, promise: nil) }
+    if actions.contains(.endTargetOutput) { self.target?.close(mode: .output, promise: nil) }
     if actions.contains(.finish) { self.finish(error: nil, side: nil) }
-  }
-
-  private func endOutput(_ side: StreamRelay.Side) {
-    // Before the call: where the other half has ended, the channel closes in it.
-    self.sidesWithEndedOutput.insert(side)
-    self.context(of: side)?.close(mode: .output, promise: nil)
   }
 
   private func finish(error: SOCKSError?, side: StreamRelay.Side?) {

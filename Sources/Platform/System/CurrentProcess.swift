@@ -22,3 +22,7 @@ public var hostName: String {
 public func ignoreBrokenPipes() {
   _ = signal(SIGPIPE, SIG_IGN)
 }
+
+/// Ends the process at once, without the libraries' own clean-up: that would run on this thread while other threads may
+/// still be inside the libraries (a Kerberos call that waits for a server, say), and make them fail.
+public func endProcess(status: Int32) -> Never { _exit(status) }

@@ -9,3 +9,9 @@ public enum StandardStream: Int32, Hashable, Sendable, CaseIterable {
   /// Whether a person sits at the other end.
   public var isTerminal: Bool { isatty(rawValue) == 1 }
 }
+
+/// Writes one line, as far as the stream takes it: for messages to a person, never for data.
+public func writeLine(_ line: String, to stream: StandardStream) {
+  let octets = Array(line.utf8) + [UInt8(ascii: "\n")]
+  _ = unsafe octets.withUnsafeBytes { unsafe write(stream.rawValue, $0.baseAddress, $0.count) }
+}

@@ -118,7 +118,9 @@ public struct ClientNegotiation: Hashable, Sendable {
         return self.sendRequest()
       case .awaitingReply:
         guard let reply = try SOCKSReply.decode(from: &buffer) else { return .readMore }
-        guard reply.code == .succeeded else { throw SOCKSError(.requestRefused, reply.code.description) }
+        guard reply.code == .succeeded else {
+          throw SOCKSError(.requestRefused, reply.code.description, reply: reply.code)
+        }
         self.state = .succeeded
         return .succeed(reply)
       case .succeeded, .ended:

@@ -90,9 +90,10 @@ public struct GSSInitiatorSubnegotiation: Hashable, Sendable {
     if case .abort = message {
       switch self.state {
       case .abandoned, .ended: return .discard
-      case .ready, .steppingContext, .awaitingToken, .wrappingProtectionLevel, .awaitingReady,
-        .awaitingProtectionLevel, .unwrappingProtectionLevel, .agreed:
-        return self.fail(.abortReceived, "the gateway refused (abort)")
+      case .ready, .steppingContext, .awaitingToken, .wrappingProtectionLevel, .awaitingReady:
+        return self.fail(.abortReceived, "the gateway refused the authentication (abort)")
+      case .awaitingProtectionLevel, .unwrappingProtectionLevel, .agreed:
+        return self.fail(.abortReceived, "the gateway refused protection level \(self.configuration.level) (abort)")
       }
     }
     switch self.state {

@@ -57,6 +57,11 @@ public struct StreamRelay: Hashable, Sendable {
   /// True when one stream has ended and the other has not.
   public var isHalfClosed: Bool { self.fromClient.hasEnded != self.fromTarget.hasEnded }
 
+  /// True when nothing more will come from a side.
+  public func hasEnded(_ side: Side) -> Bool { self[side].hasEnded }
+  /// True when everything is written to a side, and its stream is ended.
+  public func hasEndedOutput(to side: Side) -> Bool { self[side.other].hasForwardedEnd }
+
   // MARK: Events
 
   public mutating func began() -> Actions {

@@ -1,0 +1,35 @@
+public import NIOCore
+public import SOCKSCore
+import SOCKSNIO
+
+/// A channel to a target, through a gateway.
+///
+/// Nothing is read from it before it is asked to (`autoRead` is off), so there is time to add handlers; no octet is lost
+/// or comes twice. What is written to it is protected on the way to the gateway, and what is read has been checked: the
+/// first fault ends the channel with an error.
+public struct ProxiedChannel: Sendable {
+  /// The channel; its inbound and outbound type is `ByteBuffer`.
+  public let channel: any Channel
+
+  /// The level agreed, and what is known of the context and its two ends; nil only where the connector was made without
+  /// protection.
+  public let protection: AgreedProtection?
+
+  /// The address from which the gateway reaches the target, as the gateway says.
+  public let boundAddress: SOCKSAddress
+
+  init(channel: any Channel, _ outcome: ClientNegotiationHandler.Outcome) {
+    self.channel = channel
+    self.protection = outcome.protection
+    self.boundAddress = outcome.reply.bound
+  }
+
+  /// What was agreed, in one line for a log or a person.
+  public var summary: String {
+    guard let protection = self.protection else { return "without protection" }
+    let attributes = protection.attributes
+    let type = attributes.encryptionType.map { ", encryption type \($0)" } ?? ""
+    return "level \(protection.level.rawValue) (\(protection.level)), \(attributes.mechanism)\(type), "
+      + "\(escaped(attributes.initiatorName)) to \(escaped(attributes.acceptorName))"
+  }
+}

@@ -1,0 +1,64 @@
+public import NIOCore
+public import SOCKSCore
+public import SOCKSGSSAPI
+
+extension ProxyConnector {
+  /// Which gateway to use, and how.
+  public struct Configuration: Hashable, Sendable {
+    /// The gateway, as the user typed it.
+    public var gateway: SOCKSAddress
+
+    /// Whom the gateway has to prove to be.
+    public var target: GSSInitiatorProvider.Target
+
+    /// The ticket cache in the Kerberos library's spelling (`FILE:/tmp/krb5cc_1000`, `KEYRING:…`); nil for the
+    /// library's default.
+    public var credentialCache: String?
+
+    /// A keytab to get tickets with when the cache has none, in the library's spelling.
+    public var clientKeytab: String?
+
+    /// The level to ask for.
+    public var level: ProtectionLevel
+
+    /// The levels to be content with; nil for those that are not weaker than the one asked for. Anything else that the
+    /// gateway answers ends the connection.
+    public var acceptableLevels: Set<ProtectionLevel>?
+
+    /// Which messages are sealed at level 3.
+    public var selective: SelectiveSealing.Policy
+
+    /// For looking up the gateway's name and trying its addresses (Happy Eyeballs, RFC 8305), together.
+    public var connectTimeout: TimeAmount
+
+    /// From the connection to the gateway's reply: Kerberos, the level, and the gateway's own dialling.
+    public var negotiationTimeout: TimeAmount
+
+    /// - Parameters:
+    ///   - gateway: host and port.
+    ///   - service: the service name that, with the gateway's host as typed, makes the principal to ask for.
+    public init(gateway: SOCKSAddress, service: String = "socks") {
+      self.init(gateway: gateway, target: .service(service, host: gateway.host.description))
+    }
+
+    /// - Parameters:
+    ///   - gateway: host and port.
+    ///   - target: a service name with another host name than the gateway's, or a whole principal.
+    public init(gateway: SOCKSAddress, target: GSSInitiatorProvider.Target) {
+      self.gateway = gateway
+      self.target = target
+      self.level = .confidentiality
+      self.selective = .unlessEncrypted
+      self.connectTimeout = .seconds(20)
+      self.negotiationTimeout = .seconds(60)
+    }
+
+    /// The principal asked for, as it is shown.
+    public var targetName: String {
+      switch self.target {
+      case .service(let service, let host): escaped("\(service)/\(host)")
+      case .principal(let principal): escaped(principal)
+      }
+    }
+  }
+}

@@ -1,0 +1,64 @@
+import NIOCore
+import NIOPosix
+import SOCKSCore
+
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+extension ProxyConnectorError {
+  /// The gateway could not be reached.
+  init(connecting error: any Error, _ configuration: ProxyConnector.Configuration) {
+    let reason: Reason
+    if let error = error as? NIOConnectionError {
+      reason = Self.reason(of: error)
+    } else if case .connectTimeout? = error as? ChannelError {
+      reason = .gatewayTimedOut
+    } else {
+      reason = .gatewayUnreachable
+    }
+    self.init(reason, configuration, detail: escaped("\(error)"))
+  }
+
+  private static func reason(of error: NIOConnectionError) -> Reason {
+    guard !error.connectionErrors.isEmpty else { return .gatewayNotFound }
+    // Several addresses tried: a machine that said no is the best news.
+    if error.connectionErrors.contains(where: { ($0.error as? IOError)?.errnoCode == ECONNREFUSED }) {
+      return .gatewayRefusedConnection
+    }
+    let isTimeout = error.connectionErrors.contains { failure in
+      if case .connectTimeout? = failure.error as? ChannelError { return true }
+      return (failure.error as? IOError)?.errnoCode == ETIMEDOUT
+    }
+    return isTimeout ? .gatewayTimedOut : .gatewayUnreachable
+  }
+
+  /// The gateway was reached; what followed failed.
+  init(negotiating error: SOCKSError, _ configuration: ProxyConnector.Configuration, target: SOCKSAddress) {
+    self.init(
+      Reason(error.code), configuration, target: target, replyCode: error.reply, detail: escaped(error.detail))
+  }
+}
+
+extension ProxyConnectorError.Reason {
+  init(_ code: SOCKSError.Code) {
+    switch code {
+    case .noCredentials: self = .noTicket
+    case .credentialsExpired: self = .ticketExpired
+    case .unknownService: self = .unknownService
+    case .authorityUnreachable: self = .authorityUnreachable
+    case .clockSkew: self = .clockSkew
+    case .contextFailed: self = .kerberosFailed
+    case .abortReceived: self = .gatewayRefusedAuthentication
+    case .noAcceptableMethod, .methodNotOffered: self = .methodNotAccepted
+    case .contextTooWeak, .serviceNotServed: self = .contextTooWeak
+    case .levelNotAcceptable: self = .levelNotAcceptable
+    case .requestRefused: self = .targetRefused
+    case .deadlinePassed: self = .timedOut
+    case .connectionClosed: self = .gatewayClosed
+    case .tooBusy: self = .tooBusy
+    case .valueOutOfRange, .unreachableState: self = .internalError
+    default: self = .protocolViolated
+    }
+  }
+}

@@ -1,0 +1,73 @@
+import SOCKSCore
+
+extension ProxyConnectorError: CustomStringConvertible {
+  /// One line: what failed, and what can be done.
+  public var description: String {
+    let gateway = "gateway \(escaped(self.gateway.description))"
+    switch self.reason.base {
+    case .gatewayNotFound:
+      return "cannot find \(gateway): its name has no address"
+    case .gatewayRefusedConnection:
+      return "cannot reach \(gateway): connection refused; nothing listens there"
+    case .gatewayUnreachable:
+      return "cannot reach \(gateway)\(self.because)"
+    case .gatewayTimedOut:
+      return "cannot reach \(gateway): timed out waiting for the connection"
+    case .noTicket:
+      return "no Kerberos ticket: run kinit\(self.inParentheses)"
+    case .ticketExpired:
+      return "the Kerberos ticket has expired: run kinit again"
+    case .unknownService:
+      return "Kerberos does not know the service \(self.service): check the gateway's name, or try --service rcmd "
+        + "or --principal\(self.inParentheses)"
+    case .authorityUnreachable:
+      return "no Kerberos server (KDC) answers: check the network and krb5.conf\(self.inParentheses)"
+    case .clockSkew:
+      return "this machine's clock and the Kerberos server's differ too much: set the clock"
+    case .kerberosFailed:
+      return "Kerberos authentication to \(self.service) failed\(self.because)"
+    case .gatewayRefusedAuthentication:
+      return "\(gateway) refused the authentication as \(self.service)\(self.because); its log says why (it may not "
+        + "serve that name or level, its key may be out of date, or the clocks may differ)"
+    case .methodNotAccepted:
+      return "\(gateway) does not take Kerberos (GSS-API) authentication\(self.inParentheses)"
+    case .contextTooWeak:
+      return "\(gateway) cannot be used safely\(self.because)"
+    case .levelNotAcceptable:
+      return "\(gateway) does not agree to the protection level\(self.because)"
+    case .targetRefused:
+      return "\(gateway) cannot connect to \(self.targetText): \(self.replyWords)"
+    case .timedOut:
+      return "\(gateway): \(self.detail.isEmpty ? "timed out" : self.detail)"
+    case .gatewayClosed:
+      return "\(gateway) ended the connection before it stood\(self.because)"
+    case .protocolViolated:
+      return "\(gateway) does not speak RFC 1961 as it should\(self.because)"
+    case .tooBusy:
+      return "too many connections are being made at once\(self.inParentheses)"
+    case .internalError:
+      return "internal error\(self.because)"
+    }
+  }
+
+  private var targetText: String { escaped(self.target?.description ?? "the target") }
+
+  private var because: String { self.detail.isEmpty ? "" : ": \(self.detail)" }
+
+  private var inParentheses: String { self.detail.isEmpty ? "" : " (\(self.detail))" }
+
+  private var replyWords: String {
+    switch self.replyCode {
+    case .notAllowedByRuleset?: "the gateway's rules do not allow it"
+    case .networkUnreachable?: "its network is unreachable from there"
+    case .hostUnreachable?: "there is no such host, or it does not answer"
+    case .connectionRefused?: "the target refused the connection"
+    case .ttlExpired?: "the way to it is too long (TTL expired)"
+    case .commandNotSupported?: "the gateway does not offer this command"
+    case .addressTypeNotSupported?: "the gateway does not take this kind of address"
+    case .generalFailure?: "the gateway failed (it does not say why)"
+    case let code?: "\(code)"
+    case nil: "it does not say why"
+    }
+  }
+}

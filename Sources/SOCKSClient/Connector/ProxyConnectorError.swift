@@ -1,0 +1,102 @@
+public import SOCKSCore
+
+/// Why a connection through the gateway did not come about, in the words of the person who wanted it.
+public struct ProxyConnectorError: Error, Sendable, Hashable {
+  /// What went wrong. New reasons may come; match with a default.
+  public struct Reason: Hashable, Sendable {
+    enum Base: Hashable, Sendable {
+      case gatewayNotFound, gatewayRefusedConnection, gatewayUnreachable, gatewayTimedOut
+      case noTicket, ticketExpired, unknownService, authorityUnreachable, clockSkew, kerberosFailed
+      case gatewayRefusedAuthentication, methodNotAccepted, contextTooWeak, levelNotAcceptable
+      case targetRefused, timedOut, gatewayClosed, protocolViolated, tooBusy, internalError
+    }
+
+    let base: Base
+
+    /// The gateway's name has no address.
+    public static let gatewayNotFound = Self(base: .gatewayNotFound)
+    /// Nothing listens on the gateway's port.
+    public static let gatewayRefusedConnection = Self(base: .gatewayRefusedConnection)
+    /// The gateway's addresses cannot be reached.
+    public static let gatewayUnreachable = Self(base: .gatewayUnreachable)
+    /// The gateway's addresses do not answer.
+    public static let gatewayTimedOut = Self(base: .gatewayTimedOut)
+    /// There is no Kerberos ticket.
+    public static let noTicket = Self(base: .noTicket)
+    /// The Kerberos ticket has expired.
+    public static let ticketExpired = Self(base: .ticketExpired)
+    /// The realm has no such service.
+    public static let unknownService = Self(base: .unknownService)
+    /// No key distribution centre answers.
+    public static let authorityUnreachable = Self(base: .authorityUnreachable)
+    /// The clocks are too far apart.
+    public static let clockSkew = Self(base: .clockSkew)
+    /// The Kerberos library failed for another reason.
+    public static let kerberosFailed = Self(base: .kerberosFailed)
+    /// The gateway answered with an abort (RFC 1961 section 3.8).
+    public static let gatewayRefusedAuthentication = Self(base: .gatewayRefusedAuthentication)
+    /// The gateway does not take GSS-API authentication.
+    public static let methodNotAccepted = Self(base: .methodNotAccepted)
+    /// The context lacks something that protection needs.
+    public static let contextTooWeak = Self(base: .contextTooWeak)
+    /// The gateway answered with a level that the user does not accept.
+    public static let levelNotAcceptable = Self(base: .levelNotAcceptable)
+    /// The gateway answered the request with a failure: see ``ProxyConnectorError/replyCode``.
+    public static let targetRefused = Self(base: .targetRefused)
+    /// The negotiation took too long.
+    public static let timedOut = Self(base: .timedOut)
+    /// The gateway closed the connection.
+    public static let gatewayClosed = Self(base: .gatewayClosed)
+    /// The other end does not keep to the protocol, or a message was altered.
+    public static let protocolViolated = Self(base: .protocolViolated)
+    /// Too many connections are being made at once.
+    public static let tooBusy = Self(base: .tooBusy)
+    /// A slip of this program.
+    public static let internalError = Self(base: .internalError)
+  }
+
+  public let reason: Reason
+
+  /// The gateway, as it was typed.
+  public let gateway: SOCKSAddress
+
+  /// The principal that was asked for, escaped.
+  public let service: String
+
+  /// The target; nil when the gateway was not reached.
+  public let target: SOCKSAddress?
+
+  /// The gateway's reply, for `targetRefused`.
+  public let replyCode: SOCKSReplyCode?
+
+  /// What the library or the system said, escaped; for a log.
+  public let detail: String
+
+  init(
+    _ reason: Reason, _ configuration: ProxyConnector.Configuration, target: SOCKSAddress? = nil,
+    replyCode: SOCKSReplyCode? = nil, detail: String = ""
+  ) {
+    self.reason = reason
+    self.gateway = configuration.gateway
+    self.service = configuration.targetName
+    self.target = target
+    self.replyCode = replyCode
+    self.detail = detail
+  }
+}
+
+extension ProxyConnectorError {
+  /// The answer for a local SOCKS client whose request failed for this reason: the gateway's own, if it gave one.
+  public var localReplyCode: SOCKSReplyCode {
+    if let code = self.replyCode, code != .succeeded { return code }
+    switch self.reason.base {
+    case .gatewayNotFound, .gatewayTimedOut: return .hostUnreachable
+    case .gatewayUnreachable: return .networkUnreachable
+    case .timedOut: return .hostUnreachable
+    case .gatewayRefusedConnection, .noTicket, .ticketExpired, .unknownService, .authorityUnreachable, .clockSkew,
+      .kerberosFailed, .gatewayRefusedAuthentication, .methodNotAccepted, .contextTooWeak, .levelNotAcceptable,
+      .targetRefused, .gatewayClosed, .protocolViolated, .tooBusy, .internalError:
+      return .generalFailure
+    }
+  }
+}

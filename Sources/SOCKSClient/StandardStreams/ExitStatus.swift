@@ -1,0 +1,40 @@
+import SOCKSCore
+
+/// The exit status of a program that connects, after sysexits.h. Documented in the program's help: they are an interface.
+public enum ExitStatus: Int32, Hashable, Sendable, CaseIterable {
+  /// Both streams came to their ends.
+  case success = 0
+  /// The command line is wrong.
+  case usage = 64
+  /// The gateway's name has no address.
+  case noHost = 68
+  /// The gateway cannot be reached, or cannot reach the target.
+  case unavailable = 69
+  /// A slip of the program.
+  case software = 70
+  /// The connection, or a standard stream, broke: the session was cut short.
+  case inputOutput = 74
+  /// It may work later: no answer in time, too busy, no Kerberos server.
+  case temporary = 75
+  /// The gateway does not keep to the protocol, or does not agree to the protection asked for.
+  case protocolError = 76
+  /// No ticket, an expired one, an unknown service, refused by the gateway or its rules.
+  case noPermission = 77
+}
+
+extension ProxyConnectorError {
+  /// The exit status of a program that fails for this reason.
+  public var exitStatus: ExitStatus {
+    switch self.reason.base {
+    case .gatewayNotFound: .noHost
+    case .gatewayRefusedConnection, .gatewayUnreachable: .unavailable
+    case .gatewayTimedOut, .timedOut, .authorityUnreachable, .tooBusy: .temporary
+    case .noTicket, .ticketExpired, .unknownService, .clockSkew, .kerberosFailed, .gatewayRefusedAuthentication:
+      .noPermission
+    case .methodNotAccepted, .contextTooWeak, .levelNotAcceptable, .protocolViolated: .protocolError
+    case .targetRefused: self.replyCode == .notAllowedByRuleset ? .noPermission : .unavailable
+    case .gatewayClosed: .inputOutput
+    case .internalError: .software
+    }
+  }
+}

@@ -1,0 +1,88 @@
+public import NIOCore
+import NIOPosix
+import Platform
+public import SOCKSCore
+import SOCKSNIO
+
+/// Carries the program's standard input and output to a target through a gateway, as `nc` does: for ssh's ProxyCommand.
+///
+/// The end of the input ends the stream to the target, and reading goes on; the end of the target's stream closes the
+/// output. It is over when both have ended. To be used once in a process: its streams are used up.
+public struct StandardStreamSession: Sendable {
+  /// Why a session that had begun did not come to its end.
+  public struct CutShort: Error, Sendable, CustomStringConvertible {
+    public let description: String
+  }
+
+  private let connector: ProxyConnector
+  private let eventLoop: any EventLoop
+  private let onConnection: @Sendable (ProxiedChannel) -> Void
+
+  /// - Parameters:
+  ///   - eventLoop: where both sides run.
+  ///   - onConnection: called when the connection stands, before any data.
+  public init(
+    connector: ProxyConnector, eventLoop: any EventLoop, onConnection: @escaping @Sendable (ProxiedChannel) -> Void
+  ) {
+    self.connector = connector
+    self.eventLoop = eventLoop
+    self.onConnection = onConnection
+  }
+
+  /// - Throws: ``ProxyConnectorError`` before anything is read or written; ``CutShort`` after that.
+  public func run(to target: SOCKSAddress) async throws {
+    let proxied = try await self.connector.connect(to: target, on: self.eventLoop).get()
+    self.onConnection(proxied)
+    let streams: StandardStreamCopy
+    do throws(SystemError) {
+      streams = try StandardStreamCopy()
+    } catch {
+      try? await proxied.channel.close()
+      throw CutShort(description: "cannot make a socket: \(error)")
+    }
+    let copies = NIOThreadPool(numberOfThreads: 2)
+    copies.start()
+    // The copy of the input may wait in a read that nothing ends; it is not waited for.
+    defer { copies.shutdownGracefully { _ in } }
+    let output = copies.runIfActive(eventLoop: self.eventLoop) { try streams.copyOutput() }
+    let end = try await self.relay(streams, copies, proxied.channel)
+    do {
+      // What the target has sent shall be written before the program ends, whatever came after it.
+      try await output.get()
+    } catch {
+      throw CutShort(description: "cannot write to standard output: \(error)")
+    }
+    if let error = end.error { throw CutShort(description: "the session was cut short: \(escaped(error.detail))") }
+  }
+
+  private func relay(
+    _ streams: StandardStreamCopy, _ copies: NIOThreadPool, _ proxied: any Channel
+  ) async throws -> StreamRelaySession.End {
+    let local = try await ClientBootstrap(group: self.eventLoop)
+      .channelOption(.autoRead, value: false)
+      .channelOption(.maxMessagesPerRead, value: 1)
+      .channelOption(.recvAllocator, value: GrowingReceiveAllocator())
+      .channelOption(.allowRemoteHalfClosure, value: true)
+      .withConnectedSocket(streams.descriptor).get()
+    let ended = self.eventLoop.makePromise(of: StreamRelaySession.End.self)
+    self.eventLoop.execute {
+      // The program's streams have no idle limit: an ssh session may rest for days.
+      let limits = StreamRelaySession.Limits(idle: .hours(24 * 365), halfClosedIdle: .hours(24 * 365))
+      let relay = StreamRelaySession(eventLoop: self.eventLoop, limits: limits) { ended.succeed($0) }
+      do {
+        try local.pipeline.syncOperations.addHandler(relay.handler(for: .client))
+        try proxied.pipeline.syncOperations.addHandler(relay.handler(for: .target))
+        relay.begin(earlyData: ByteBuffer(), inputClosed: false)
+      } catch {
+        relay.end(SOCKSError(.connectionClosed, "the gateway closed the connection"))
+        local.close(promise: nil)
+        proxied.close(promise: nil)
+      }
+      // An input that breaks must not look like one that has ended.
+      copies.runIfActive(eventLoop: self.eventLoop) { try streams.copyInput() }.assumeIsolated().whenFailure { error in
+        relay.end(SOCKSError(.connectionClosed, "cannot read standard input: \(error)"))
+      }
+    }
+    return try await ended.futureResult.get()
+  }
+}

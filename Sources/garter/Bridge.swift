@@ -1,0 +1,89 @@
+import ArgumentParser
+import Logging
+import NIOCore
+import NIOPosix
+import Platform
+import SOCKSClient
+import SOCKSCore
+import SOCKSGSSAPI
+import ServiceLifecycle
+import UnixSignals
+
+struct Bridge: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Be a plain SOCKS5 server for this machine's programs, and go through the gateway.",
+    discussion: """
+      Programs connect to the bridge without authentication; it authenticates to the gateway with your ticket, and \
+      protects what they send. Only your own processes may connect, from this machine. A ticket that you renew is used \
+      for new connections without a restart.
+
+      Examples:
+        garter bridge --gateway gw.example.com:1080
+        curl -x socks5h://127.0.0.1:1080 https://intranet.example.com/
+        git -c http.proxy=socks5h://127.0.0.1:1080 clone https://git.example.com/project.git
+        chromium --proxy-server=socks5://127.0.0.1:1080
+
+      SIGTERM and SIGINT stop it: connections there are may go on for --drain seconds. A second SIGINT ends it at once.
+      """)
+
+  @OptionGroup var gatewayOptions: GatewayOptions
+
+  @Option(
+    name: .shortAndLong,
+    help: ArgumentHelp("Where to listen: a loopback address. Port 0: any free one.", valueName: "address:port"))
+  var listen: String = "127.0.0.1:1080"
+
+  @Option(help: ArgumentHelp("Connections at a time.", valueName: "count"))
+  var maximumConnections: Int = 512
+
+  @Option(help: ArgumentHelp("How long connections may go on after a request to stop.", valueName: "seconds"))
+  var drain: UInt32 = 10
+
+  @Flag(name: .shortAndLong, help: "Say nothing but the line that tells where the bridge listens.")
+  var quiet = false
+
+  @Flag(name: .shortAndLong, help: "Log a line for each session.")
+  var verbose = false
+
+  func validate() throws { _ = try self.bridgeConfiguration() }
+
+  private func bridgeConfiguration() throws -> SOCKSClient.Bridge.Configuration {
+    let listen: SOCKSAddress
+    do {
+      listen = try SOCKSAddress(parsing: self.listen, defaultPort: 1080)
+    } catch {
+      throw ValidationError("--listen: \(error.detail)")
+    }
+    guard (1...100_000).contains(self.maximumConnections) else {
+      throw ValidationError("--maximum-connections is 1 to 100000")
+    }
+    guard self.drain <= 86_400 else { throw ValidationError("--drain is 0 to 86400 seconds") }
+    var configuration = SOCKSClient.Bridge.Configuration(listen: listen)
+    configuration.maximumConnections = self.maximumConnections
+    configuration.drainTimeout = .seconds(Int64(self.drain))
+    return configuration
+  }
+
+  func run() async throws {
+    var logger = Logger(label: "garter", factory: { StreamLogHandler.standardError(label: $0) })
+    logger.logLevel = self.quiet ? .critical : self.verbose ? .info : .warning
+    // Steps may hang on a silent KDC for half a minute each.
+    let pool = StepPool(threads: 8, limit: max(64, self.maximumConnections))
+    let connector = ProxyConnector(try self.gatewayOptions.configuration(), pool: pool)
+    do {
+      let bridge = try SOCKSClient.Bridge(try self.bridgeConfiguration(), connector: connector, logger: logger)
+      let bound = try await bridge.listen()
+      writeLine(
+        "garter: listening on \(bound), through \(escaped(self.gatewayOptions.gateway)) "
+          + "as a client of \(connector.configuration.targetName)", to: .errorOutput)
+      let services = ServiceGroup(
+        configuration: ServiceGroupConfiguration(
+          services: [bridge], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
+      try await services.run()
+      endProcess(status: SOCKSClient.ExitStatus.success.rawValue)
+    } catch let error as BridgeError {
+      writeLine("garter: \(error)", to: .errorOutput)
+      endProcess(status: (error.reason == .notLoopback ? SOCKSClient.ExitStatus.usage : .unavailable).rawValue)
+    }
+  }
+}

@@ -1,0 +1,82 @@
+import ArgumentParser
+import NIOPosix
+import Platform
+import SOCKSClient
+import SOCKSCore
+import SOCKSGSSAPI
+
+struct Connect: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Connect standard input and output to a target, as nc does.",
+    discussion: """
+      The end of the input is passed on, and reading goes on until the target ends its stream. Nothing but data is \
+      written to standard output.
+
+      Examples:
+        ssh -o ProxyCommand='garter connect --gateway gw.example.com:1080 %h %p' host.example.com
+        printf 'GET / HTTP/1.0\\r\\n\\r\\n' | garter connect --gateway gw.example.com:1080 www.example.com 80
+
+      In ~/.ssh/config:
+        Host *.inside.example.com
+          ProxyCommand garter connect --gateway gw.example.com:1080 %h %p
+
+      Exit status: 0 both streams ended; 64 wrong usage; 68 the gateway's name is unknown; 69 the gateway or the target \
+      cannot be reached; 74 the session was cut short; 75 no answer in time, try again; 76 the gateway breaks the \
+      protocol or does not agree to the protection asked for; 77 no ticket, or refused.
+      """)
+
+  @OptionGroup var gatewayOptions: GatewayOptions
+
+  @Flag(name: .shortAndLong, help: "Say nothing on standard error: the exit status tells.")
+  var quiet = false
+
+  @Flag(name: .shortAndLong, help: "Say on standard error what was agreed with the gateway.")
+  var verbose = false
+
+  @Argument(help: "The host to connect to: a name, which the gateway looks up, or an address.")
+  var target: String
+
+  @Argument(help: "The port to connect to.")
+  var port: String
+
+  func validate() throws { _ = try self.address() }
+
+  private func address() throws -> SOCKSAddress {
+    guard let port = UInt16(decimal: self.port), port > 0 else {
+      throw ValidationError("'\(escaped(self.port))' is not a port from 1 to 65535")
+    }
+    // Brackets are common in places where host and port are written together.
+    let text =
+      self.target.hasPrefix("[") && self.target.hasSuffix("]")
+      ? String(self.target.dropFirst().dropLast()) : self.target
+    do {
+      return SOCKSAddress(host: try SOCKSHost(text), port: port)
+    } catch {
+      throw ValidationError("the target's name: \(error.detail)")
+    }
+  }
+
+  func run() async throws {
+    let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+    let pool = StepPool(threads: 1, limit: 1)
+    let connector = ProxyConnector(try self.gatewayOptions.configuration(), pool: pool, group: group)
+    let verbose = self.verbose
+    let session = StandardStreamSession(connector: connector, eventLoop: group.next()) { proxied in
+      if verbose { writeLine("garter: connected, \(proxied.summary)", to: .errorOutput) }
+    }
+    let target = try self.address()
+    do {
+      try await session.run(to: target)
+      self.end(.success)
+    } catch let error as ProxyConnectorError {
+      self.end(error.exitStatus, "\(error)")
+    } catch {
+      self.end(.inputOutput, "\(error)")
+    }
+  }
+
+  private func end(_ status: SOCKSClient.ExitStatus, _ text: String? = nil) -> Never {
+    if let text, !self.quiet { writeLine("garter: \(text)", to: .errorOutput) }
+    endProcess(status: status.rawValue)
+  }
+}

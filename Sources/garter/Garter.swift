@@ -1,0 +1,26 @@
+import ArgumentParser
+import Platform
+
+@main
+struct Garter: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "garter",
+    abstract: "Use a Kerberos-protected SOCKS gateway (RFC 1961) from any program.",
+    discussion: """
+      garter authenticates to the gateway with the Kerberos ticket that you have (kinit, klist), and protects \
+      everything between this machine and the gateway.
+
+      Examples:
+        garter bridge --gateway gw.example.com:1080
+            then: curl -x socks5h://127.0.0.1:1080 https://intranet.example.com/
+        ssh -o ProxyCommand='garter connect --gateway gw.example.com:1080 %h %p' host.example.com
+      """,
+    version: "0.1.0",
+    subcommands: [Connect.self, Bridge.self])
+
+  static func main() async {
+    // A reader that goes away is an error to report, not a reason to be killed.
+    ignoreBrokenPipes()
+    await self.main(nil)
+  }
+}

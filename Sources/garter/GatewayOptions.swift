@@ -1,0 +1,78 @@
+import ArgumentParser
+import NIOCore
+import SOCKSClient
+import SOCKSCore
+import SOCKSGSSAPI
+
+/// Which gateway, as whom, how well protected: the same for all commands.
+struct GatewayOptions: ParsableArguments {
+  @Option(
+    name: .shortAndLong,
+    help: ArgumentHelp("The gateway. Without a port: 1080. IPv6: '[2001:db8::1]:1080'.", valueName: "host:port"))
+  var gateway: String
+
+  @Option(
+    help: ArgumentHelp(
+      "The service name of the gateway's principal, NAME/HOST: 'socks' here, 'rcmd' at some sites.", valueName: "name"))
+  var service: String = "socks"
+
+  @Option(
+    help: ArgumentHelp(
+      "The gateway's whole principal, when its host has another name than the one you type.", valueName: "principal"))
+  var principal: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "The protection to ask for: 'confidentiality' (2: sealed), 'integrity' (1: signed, readable on the way), "
+        + "'selective' (3: see --seal). Never less than this is accepted.",
+      valueName: "level"))
+  var level: String = "confidentiality"
+
+  @Option(
+    help: ArgumentHelp(
+      "At level 3, what to seal: 'unless-encrypted' (all but what TLS or SSH has encrypted already) or 'always'.",
+      valueName: "what"))
+  var seal: String = "unless-encrypted"
+
+  @Option(help: ArgumentHelp("The ticket cache, when it is not the usual one (KRB5CCNAME).", valueName: "cache"))
+  var ccache: String?
+
+  @Option(help: ArgumentHelp("A keytab to get tickets with, for programs that run unattended.", valueName: "keytab"))
+  var clientKeytab: String?
+
+  @Option(
+    help: ArgumentHelp("Give up when a connection does not stand after this long.", valueName: "seconds"))
+  var timeout: UInt32 = 60
+
+  func validate() throws { _ = try self.configuration() }
+
+  func configuration() throws -> ProxyConnector.Configuration {
+    let gateway: SOCKSAddress
+    do {
+      gateway = try SOCKSAddress(parsing: self.gateway, defaultPort: 1080)
+    } catch {
+      throw ValidationError("--gateway: \(error.detail)")
+    }
+    guard gateway.port > 0 else { throw ValidationError("--gateway: the port is 0") }
+    guard !self.service.isEmpty, !self.service.contains("/"), !self.service.contains("@") else {
+      throw ValidationError("--service takes a name such as 'socks'; for a whole principal there is --principal")
+    }
+    guard let level = ProtectionLevel(self.level) else {
+      throw ValidationError("--level is 'confidentiality' (2), 'integrity' (1) or 'selective' (3)")
+    }
+    guard let selective = SelectiveSealing.Policy(rawValue: self.seal) else {
+      throw ValidationError("--seal is 'unless-encrypted' or 'always'")
+    }
+    guard (1...86_400).contains(self.timeout) else { throw ValidationError("--timeout is 1 to 86400 seconds") }
+    let target = self.principal.map { GSSInitiatorProvider.Target.principal($0) }
+    var configuration = ProxyConnector.Configuration(
+      gateway: gateway, target: target ?? .service(self.service, host: gateway.host.description))
+    configuration.level = level
+    configuration.selective = selective
+    configuration.credentialCache = self.ccache
+    configuration.clientKeytab = self.clientKeytab
+    configuration.negotiationTimeout = .seconds(Int64(self.timeout))
+    configuration.connectTimeout = .seconds(min(20, Int64(self.timeout)))
+    return configuration
+  }
+}

@@ -1,0 +1,88 @@
+import NIOCore
+import SOCKSCore
+import SOCKSNIO
+
+/// Both ends' contexts: one token each way, nothing hidden.
+final class PlainEstablishment: ContextEstablishment {
+  private let eventLoop: any EventLoop
+  private let failure: SOCKSError?
+
+  init(on eventLoop: any EventLoop, failure: SOCKSError? = nil) {
+    self.eventLoop = eventLoop
+    self.failure = failure
+  }
+
+  func step(_ token: ByteBuffer?, completion: @escaping (EstablishmentStep) -> Void) {
+    let step: EstablishmentStep
+    if let failure = self.failure {
+      step = .failed(failure)
+    } else if let token {
+      let isLast = token == ByteBuffer(string: "answer")
+      step = .complete(Self.attributes, token: isLast ? nil : ByteBuffer(string: "answer"), PlainProtection())
+    } else {
+      step = .continueNeeded(token: ByteBuffer(string: "question"))
+    }
+    self.eventLoop.assumeIsolated().execute { completion(step) }
+  }
+
+  static let attributes = SecurityContextAttributes(
+    services: [.mutual, .replay, .sequence, .integrity, .confidentiality], mechanism: "krb5", encryptionType: 18,
+    initiatorName: "alice@GARTER.TEST", acceptorName: "socks/gate.test@GARTER.TEST", lifetime: 3_600)
+}
+
+/// Tokens of nine octets of header (number, sealed or not) and the plaintext, each octet with 0x5a.
+final class PlainProtection: PerMessageProtection {
+  private var next: UInt64 = 1
+  private static let overhead = 9
+
+  private func token(_ plaintext: some Sequence<UInt8>, sealed: Bool) -> ByteBuffer {
+    var token = ByteBuffer()
+    token.writeMultipleIntegers(self.next, UInt8(sealed ? 1 : 0))
+    token.writeBytes(plaintext.map { $0 ^ 0x5a })
+    self.next += 1
+    return token
+  }
+
+  private func open(_ token: ByteBuffer) -> ([UInt8], UnwrapOutcome)? {
+    var token = token
+    guard let (number, sealed) = token.readMultipleIntegers(as: (UInt64, UInt8).self), sealed < 2 else { return nil }
+    let plaintext = token.readableBytesView.map { $0 ^ 0x5a }
+    return (
+      plaintext,
+      UnwrapOutcome(plaintextLength: plaintext.count, isConfidential: sealed == 1, status: [], sequenceNumber: number)
+    )
+  }
+
+  func wrap(_ plaintext: ByteBuffer, sealed: Bool, into frames: inout EncapsulatedFrames) throws(SOCKSError) {
+    var rest = plaintext
+    while let chunk = rest.readSlice(length: min(16_384, rest.readableBytes)), chunk.readableBytes > 0 {
+      let token = self.token(chunk.readableBytesView, sealed: sealed)
+      try frames.appendToken(maximumLength: token.readableBytes, sealed: sealed) { span throws(SOCKSError) in
+        for octet in token.readableBytesView { span.append(octet) }
+        return sealed
+      }
+    }
+  }
+
+  func unwrap(
+    _ batch: inout TokenBatch, into plaintext: inout ByteBuffer, outcomes: inout [UnwrapOutcome]
+  ) -> SOCKSError? {
+    for index in 0..<batch.count {
+      let token = batch.withToken(at: index) { span in
+        var token = ByteBuffer()
+        token.writeBytes(span.bytes)
+        return token
+      }
+      guard let token, let (octets, outcome) = self.open(token) else { return SOCKSError(.protectionFailed, "bad") }
+      plaintext.writeBytes(octets)
+      outcomes.append(outcome)
+    }
+    return nil
+  }
+
+  func wrapProtectionLevel(_ octet: UInt8) -> WrapResult { .wrapped(token: self.token([octet], sealed: false)) }
+
+  func unwrapProtectionLevel(_ token: ByteBuffer) -> UnwrapResult {
+    self.open(token).map { .unwrapped($0, $1) } ?? .failed(SOCKSError(.protectionFailed, "bad"))
+  }
+}

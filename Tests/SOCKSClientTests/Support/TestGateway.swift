@@ -1,0 +1,162 @@
+import NIOCore
+import NIOPosix
+import SOCKSCore
+import SOCKSNIO
+
+/// A gateway on a free port whose target is itself: what comes is sent back.
+final class TestGateway: Sendable {
+  enum Behaviour: Sendable {
+    /// Sends the greeting with the reply, then echoes; at the end of the stream sends the farewell and ends its own.
+    case echo(greeting: [UInt8] = [], farewell: Int = 0)
+    /// Sends the greeting with the reply, and ends its stream at once; what comes is thrown away.
+    case greetAndEnd([UInt8])
+    case refuse(SOCKSReplyCode)
+    /// At the end of the stream sends octets that are no whole message, and ends its own.
+    case endInsideToken
+    /// At the first octet answers with a message that is signed only.
+    case answerUnsealed
+    /// Accepts, and says nothing at all.
+    case silence
+  }
+
+  static let bound = SOCKSAddress(.v4(0xC000_0201), port: 4711)
+
+  let listener: any Channel
+
+  var address: SOCKSAddress {
+    SOCKSAddress(.v4(0x7F00_0001), port: UInt16(clamping: self.listener.localAddress?.port ?? 0))
+  }
+
+  init(_ behaviour: Behaviour, levels: Set<ProtectionLevel> = Set(ProtectionLevel.allCases)) async throws {
+    self.listener = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+      .childChannelOption(.autoRead, value: false)
+      .childChannelOption(.allowRemoteHalfClosure, value: true)
+      .childChannelInitializer { channel in
+        channel.eventLoop.makeCompletedFuture {
+          if case .silence = behaviour { return }
+          try Connection(channel, behaviour).begin(levels)
+        }
+      }
+      .bind(host: "127.0.0.1", port: 0).get()
+  }
+
+  func stop() async throws { try await self.listener.close() }
+
+  /// Makes a gateway, lends it, and stops it.
+  static func with<Result>(
+    _ behaviour: Behaviour, levels: Set<ProtectionLevel> = Set(ProtectionLevel.allCases),
+    _ body: (TestGateway) async throws -> Result
+  ) async throws -> Result {
+    let gateway = try await TestGateway(behaviour, levels: levels)
+    do {
+      let result = try await body(gateway)
+      try await gateway.stop()
+      return result
+    } catch {
+      try? await gateway.stop()
+      throw error
+    }
+  }
+}
+
+private final class Connection: ServerNegotiationDelegate {
+  private let channel: any Channel
+  private let behaviour: TestGateway.Behaviour
+
+  init(_ channel: any Channel, _ behaviour: TestGateway.Behaviour) {
+    self.channel = channel
+    self.behaviour = behaviour
+  }
+
+  func begin(_ levels: Set<ProtectionLevel>) throws {
+    let eventLoop = self.channel.eventLoop
+    let handler = ServerNegotiationHandler(
+      configuration: ServerNegotiation.Configuration(
+        methods: [.gssapi],
+        gss: GSSAcceptorSubnegotiation.Configuration(
+          levels: levels, requirements: .acceptor(servedNames: ["socks"]))),
+      timeouts: NegotiationTimeouts(), selective: .always,
+      establishment: { PlainEstablishment(on: eventLoop) }, delegate: self)
+    try self.channel.pipeline.syncOperations.addHandler(handler)
+    self.channel.closeFuture.assumeIsolated().whenComplete { _ in withExtendedLifetime(self) {} }
+  }
+
+  func negotiationAgreed(_ agreed: AgreedProtection) {}
+
+  func negotiationReceivedRequest(_ request: SOCKSRequest, completion: @escaping (SOCKSReply, SOCKSError?) -> Void) {
+    let behaviour = self.behaviour
+    self.channel.eventLoop.assumeIsolated().execute {
+      if case .refuse(let code) = behaviour {
+        completion(SOCKSReply(code: code), SOCKSError(.requestRefused))
+      } else {
+        completion(SOCKSReply(code: .succeeded, bound: TestGateway.bound), nil)
+      }
+    }
+  }
+
+  func negotiationSucceeded(
+    _ handler: ServerNegotiationHandler, context: ChannelHandlerContext, earlyData: ByteBuffer, inputClosed: Bool
+  ) {
+    do {
+      try context.pipeline.syncOperations.addHandler(EchoHandler(self.behaviour))
+    } catch {
+      return context.close(promise: nil)
+    }
+    if earlyData.readableBytes > 0 { context.fireChannelRead(NIOAny(earlyData)) }
+    context.pipeline.syncOperations.removeHandler(handler, promise: nil)
+  }
+
+  func negotiationFailed(_ error: SOCKSError, phase: ServerNegotiation.Phase) {}
+}
+
+private final class EchoHandler: ChannelInboundHandler {
+  typealias InboundIn = ByteBuffer
+  typealias OutboundOut = ByteBuffer
+
+  private let behaviour: TestGateway.Behaviour
+
+  init(_ behaviour: TestGateway.Behaviour) { self.behaviour = behaviour }
+
+  func handlerAdded(context: ChannelHandlerContext) {
+    switch self.behaviour {
+    case .echo(let greeting, _): context.writeAndFlush(NIOAny(ByteBuffer(bytes: greeting)), promise: nil)
+    case .greetAndEnd(let greeting):
+      context.writeAndFlush(NIOAny(ByteBuffer(bytes: greeting)), promise: nil)
+      context.close(mode: .output, promise: nil)
+    case .refuse, .endInsideToken, .answerUnsealed, .silence: break
+    }
+    context.read()
+  }
+
+  func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    switch self.behaviour {
+    case .greetAndEnd: break
+    case .answerUnsealed:
+      var frame = ByteBuffer(bytes: [0x01, 0x03, 0x00, 0x0a])
+      // The level message and the reply were the first two.
+      frame.writeMultipleIntegers(UInt64(3), UInt8(0), UInt8(0x5a))
+      self.writeRaw(frame, context)
+    case .echo, .refuse, .endInsideToken, .silence: context.write(data, promise: nil)
+    }
+  }
+
+  func channelReadComplete(context: ChannelHandlerContext) {
+    context.flush()
+    context.read()
+  }
+
+  func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+    guard case .some(.inputClosed) = event as? ChannelEvent else { return }
+    if case .echo(_, let farewell) = self.behaviour, farewell > 0 {
+      context.writeAndFlush(NIOAny(ByteBuffer(repeating: 0x2e, count: farewell)), promise: nil)
+    }
+    if case .endInsideToken = self.behaviour { self.writeRaw(ByteBuffer(bytes: [0x01, 0x03, 0x00, 0x20, 0x00]), context) }
+    context.close(mode: .output, promise: nil)
+  }
+
+  /// Past the encapsulation.
+  private func writeRaw(_ octets: ByteBuffer, _ context: ChannelHandlerContext) {
+    let layer = try? context.pipeline.syncOperations.context(handlerType: EncapsulationHandler.self)
+    layer?.writeAndFlush(NIOAny(octets), promise: nil)
+  }
+}

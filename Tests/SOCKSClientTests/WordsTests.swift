@@ -1,0 +1,76 @@
+import NIOCore
+import SOCKSCore
+import SOCKSGSSAPI
+import Testing
+
+@testable import SOCKSClient
+
+struct WordsTests {
+  private static let gateway = SOCKSAddress(.v4(0xC000_0201), port: 1080)
+
+  @Test(arguments: [
+    (SOCKSError(.noCredentials, "x"), "no Kerberos ticket: run kinit", ExitStatus.noPermission),
+    (SOCKSError(.credentialsExpired), "has expired: run kinit", .noPermission),
+    (SOCKSError(.unknownService), "socks/192.0.2.1: check the gateway's name, or try --service rcmd", .noPermission),
+    (SOCKSError(.authorityUnreachable), "no Kerberos server (KDC) answers", .temporary),
+    (SOCKSError(.clockSkew), "clock", .noPermission),
+    (SOCKSError(.contextFailed, "why"), "socks/192.0.2.1 failed: why", .noPermission),
+    (SOCKSError(.abortReceived, "why"), "192.0.2.1:1080 refused the authentication", .noPermission),
+    (SOCKSError(.noAcceptableMethod), "does not take Kerberos", .protocolError),
+    (SOCKSError(.contextTooWeak, "why"), "cannot be used safely: why", .protocolError),
+    (SOCKSError(.levelNotAcceptable, "why"), "protection level: why", .protocolError),
+    (SOCKSError(.requestRefused, reply: .connectionRefused), "192.0.2.2:80: the target refused", .unavailable),
+    (SOCKSError(.requestRefused, reply: .notAllowedByRuleset), "rules do not allow", .noPermission),
+    (SOCKSError(.requestRefused, reply: .hostUnreachable), "no such host", .unavailable),
+    (SOCKSError(.requestRefused, reply: .networkUnreachable), "network", .unavailable),
+    (SOCKSError(.requestRefused, reply: SOCKSReplyCode(rawValue: 0x4d)), "77", .unavailable),
+    (SOCKSError(.deadlinePassed, "timed out waiting for the reply"), "timed out waiting for the reply", .temporary),
+    (SOCKSError(.connectionClosed), "ended the connection", .inputOutput),
+    (SOCKSError(.messageRepeated, "why"), "RFC 1961 as it should: why", .protocolError),
+    (SOCKSError(.tooBusy), "too many", .temporary), (SOCKSError(.unreachableState), "internal error", .software),
+  ])
+  func eachReasonHasItsWordsAndItsStatus(error: SOCKSError, words: String, status: ExitStatus) {
+    let shown = ProxyConnectorError(negotiating: error, .init(gateway: Self.gateway), target: anyTarget)
+    #expect("\(shown)".contains(words), "\(shown)")
+    #expect(shown.exitStatus == status)
+  }
+
+  @Test func namesAndTextsAreEscaped() throws {
+    let host = SOCKSHost.name(try DomainName("gate\u{202e}.test"))
+    let configuration = ProxyConnector.Configuration(
+      gateway: SOCKSAddress(host: host, port: 1), target: .principal("socks\u{1b}[31m@A\n"))
+    for code in [SOCKSError.Code.unknownService, .abortReceived, .contextFailed] {
+      let error = ProxyConnectorError(
+        negotiating: SOCKSError(code, "first\nsecond\u{1b}[2J"), configuration, target: anyTarget)
+      let isPlain = "\(error)".unicodeScalars.allSatisfy {
+        $0.properties.generalCategory != .control && $0.properties.generalCategory != .format
+      }
+      #expect(isPlain, "\(error)")
+    }
+  }
+
+  @Test func statusesAreThoseOfTheSystem() {
+    #expect(ExitStatus.allCases.map(\.rawValue) == [0, 64, 68, 69, 70, 74, 75, 76, 77])
+  }
+}
+
+struct GatewayAddressTests {
+  @Test(arguments: [
+    ("gw.example.com:1081", "gw.example.com", UInt16(1081)), ("gw.example.com", "gw.example.com", 1080),
+    ("192.0.2.1:1", "192.0.2.1", 1), ("[::1]:1082", "::1", 1082), ("[::1]", "::1", 1080), ("::1", "::1", 1080),
+    ("2001:db8::1", "2001:db8::1", 1080), ("h:0", "h", 0), ("h:65535", "h", 65535),
+  ])
+  func reads(text: String, host: String, port: UInt16) throws {
+    let address = try SOCKSAddress(parsing: text, defaultPort: 1080)
+    #expect(address.host.description == host)
+    #expect(address.port == port)
+  }
+
+  @Test(arguments: [
+    "", ":", ":1080", "h:", "h:x", "h:65536", "h:-1", "h:+1", "h: 1", "h:1080 ", "[::1", "[::1]1080", "[::1]:", "[h]:1",
+    "a:b:1", "::1:x", "h h:1", "[]:1", "h:000001",
+  ])
+  func refuses(text: String) {
+    #expect(throws: SOCKSError(.valueOutOfRange)) { try SOCKSAddress(parsing: text, defaultPort: 1080) }
+  }
+}
