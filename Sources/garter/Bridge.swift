@@ -80,10 +80,10 @@ struct Bridge: AsyncParsableCommand {
         configuration: ServiceGroupConfiguration(
           services: [bridge], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
       try await services.run()
-      endProcess(status: SOCKSClient.ExitStatus.success.rawValue)
+      endProcess(status: ProgramStatus.success.rawValue)
     } catch let error as BridgeError {
       writeLine("garter: \(error)", to: .errorOutput)
-      endProcess(status: (error.reason == .notLoopback ? SOCKSClient.ExitStatus.usage : .unavailable).rawValue)
+      endProcess(status: (error.reason == .notLoopback ? ProgramStatus.usage : .unavailable).rawValue)
     }
   }
 }

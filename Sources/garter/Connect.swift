@@ -69,13 +69,13 @@ struct Connect: AsyncParsableCommand {
       try await session.run(to: target)
       self.end(.success)
     } catch let error as ProxyConnectorError {
-      self.end(error.exitStatus, "\(error)")
+      self.end(error.programStatus, "\(error)")
     } catch {
       self.end(.inputOutput, "\(error)")
     }
   }
 
-  private func end(_ status: SOCKSClient.ExitStatus, _ text: String? = nil) -> Never {
+  private func end(_ status: ProgramStatus, _ text: String? = nil) -> Never {
     if let text, !self.quiet { writeLine("garter: \(text)", to: .errorOutput) }
     endProcess(status: status.rawValue)
   }

@@ -30,12 +30,13 @@ struct BridgeTests {
     }
   }
 
-  @Test(arguments: [(UInt8(0x02), [UInt8](arrayLiteral: 0x05, 0x00, 0x05, 0x07)), (0x03, [0x05, 0x00, 0x05, 0x07])])
-  func refusesOtherCommands(command: UInt8, answer expected: [UInt8]) async throws {
+  @Test(arguments: [UInt8(0x02), 0x03, 0x00, 0xff])
+  func refusesOtherCommands(command: UInt8) async throws {
     try await Self.withBridge(.echo()) { address in
       var request = Self.request
       request[1] = command
-      #expect(try await Self.exchange(with: address, Self.greeting + request).prefix(4).elementsEqual(expected))
+      let answer = try await Self.exchange(with: address, Self.greeting + request)
+      #expect(answer.prefix(4).elementsEqual([0x05, 0x00, 0x05, 0x07]))
     }
   }
 
@@ -111,11 +112,13 @@ struct BridgeTests {
     }
   }
 
-  @Test(arguments: ["0.0.0.0", "::", "192.0.2.1", "128.0.0.1", "::2", "::ffff:127.0.0.1", "localhost.example", "fe80::1"])
+  @Test(arguments: [
+    "0.0.0.0", "::", "192.0.2.1", "128.0.0.1", "::2", "::ffff:127.0.0.1", "localhost.example", "fe80::1",
+  ])
   func listensOnLoopbackOnly(host: String) throws {
     let listen = SOCKSAddress(host: try SOCKSHost(host), port: 0)
     #expect {
-      try Bridge(.init(listen: listen), connector: makeConnector(to: anyTarget), logger: Self.logger)
+      _ = try Bridge(.init(listen: listen), connector: makeConnector(to: anyTarget), logger: Self.logger)
     } throws: { ($0 as? BridgeError)?.reason == .notLoopback }
   }
 
@@ -152,7 +155,8 @@ struct BridgeTests {
   ) async throws {
     let bridge = try Bridge(configuration, connector: connector, logger: Self.logger)
     let address = try await bridge.listen()
-    #expect(try await bridge.listen() == address)
+    let again = try await bridge.listen()
+    #expect(again == address)
     do {
       try await body(bridge, address)
       await bridge.stop()

@@ -1,4 +1,5 @@
 import ArgumentParser
+import NIOCore
 import SOCKSClient
 import SOCKSCore
 import SOCKSGSSAPI
@@ -54,7 +55,9 @@ struct OptionsTests {
   func wrongUsageIsRefused(arguments: [String]) {
     #expect {
       _ = try Garter.parseAsRoot(arguments)
-    } throws: { Garter.exitCode(for: $0).rawValue == ExitStatus.usage.rawValue }
+    } throws: { error in
+      Garter.exitCode(for: error).rawValue == ProgramStatus.usage.rawValue
+    }
   }
 
   @Test(arguments: [

@@ -9,7 +9,7 @@ struct WordsTests {
   private static let gateway = SOCKSAddress(.v4(0xC000_0201), port: 1080)
 
   @Test(arguments: [
-    (SOCKSError(.noCredentials, "x"), "no Kerberos ticket: run kinit", ExitStatus.noPermission),
+    (SOCKSError(.noCredentials, "x"), "no Kerberos ticket: run kinit", ProgramStatus.noPermission),
     (SOCKSError(.credentialsExpired), "has expired: run kinit", .noPermission),
     (SOCKSError(.unknownService), "socks/192.0.2.1: check the gateway's name, or try --service rcmd", .noPermission),
     (SOCKSError(.authorityUnreachable), "no Kerberos server (KDC) answers", .temporary),
@@ -29,10 +29,10 @@ struct WordsTests {
     (SOCKSError(.messageRepeated, "why"), "RFC 1961 as it should: why", .protocolError),
     (SOCKSError(.tooBusy), "too many", .temporary), (SOCKSError(.unreachableState), "internal error", .software),
   ])
-  func eachReasonHasItsWordsAndItsStatus(error: SOCKSError, words: String, status: ExitStatus) {
+  func eachReasonHasItsWordsAndItsStatus(error: SOCKSError, words: String, status: ProgramStatus) {
     let shown = ProxyConnectorError(negotiating: error, .init(gateway: Self.gateway), target: anyTarget)
     #expect("\(shown)".contains(words), "\(shown)")
-    #expect(shown.exitStatus == status)
+    #expect(shown.programStatus == status)
   }
 
   @Test func namesAndTextsAreEscaped() throws {
@@ -50,7 +50,7 @@ struct WordsTests {
   }
 
   @Test func statusesAreThoseOfTheSystem() {
-    #expect(ExitStatus.allCases.map(\.rawValue) == [0, 64, 68, 69, 70, 74, 75, 76, 77])
+    #expect(ProgramStatus.allCases.map(\.rawValue) == [0, 64, 68, 69, 70, 74, 75, 76, 77])
   }
 }
 

@@ -97,7 +97,9 @@ public final class Bridge: Service {
     guard !channels.isEmpty else { return }
     self.logger.debug("waiting for connections to end", metadata: ["count": "\(channels.count)"])
     let loop = self.group.any()
-    let timer = loop.scheduleTask(in: drain ?? self.configuration.drainTimeout) { for channel in channels { channel.close(promise: nil) } }
+    let timer = loop.scheduleTask(in: drain ?? self.configuration.drainTimeout) {
+      for channel in channels { channel.close(promise: nil) }
+    }
     _ = try? await EventLoopFuture.whenAllComplete(channels.map(\.closeFuture), on: loop).get()
     timer.cancel()
   }

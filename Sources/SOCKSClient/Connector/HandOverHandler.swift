@@ -44,11 +44,9 @@ final class HandOverHandler: ChannelDuplexHandler {
 
   func read(context: ChannelHandlerContext) {
     guard self.state == .awaitingRead else { return context.read() }
-    guard self.held.readableBytes > 0 || self.isInputClosed else {
-      self.state = .open
-      return context.read()
-    }
     self.deliver(context)
+    // Passed on in any case: a channel that reads by itself goes on only when this read ends.
+    context.read()
   }
 
   private func deliver(_ context: ChannelHandlerContext) {

@@ -43,15 +43,14 @@ final class TestGateway: Sendable {
   func stop() async throws { try await self.listener.close() }
 
   /// Makes a gateway, lends it, and stops it.
-  static func with<Result>(
+  static func with(
     _ behaviour: Behaviour, levels: Set<ProtectionLevel> = Set(ProtectionLevel.allCases),
-    _ body: (TestGateway) async throws -> Result
-  ) async throws -> Result {
+    _ body: (TestGateway) async throws -> Void
+  ) async throws {
     let gateway = try await TestGateway(behaviour, levels: levels)
     do {
-      let result = try await body(gateway)
+      try await body(gateway)
       try await gateway.stop()
-      return result
     } catch {
       try? await gateway.stop()
       throw error
@@ -148,9 +147,13 @@ private final class EchoHandler: ChannelInboundHandler {
   func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
     guard case .some(.inputClosed) = event as? ChannelEvent else { return }
     if case .echo(_, let farewell) = self.behaviour, farewell > 0 {
-      context.writeAndFlush(NIOAny(ByteBuffer(repeating: 0x2e, count: farewell)), promise: nil)
+      let written = context.writeAndFlush(NIOAny(ByteBuffer(repeating: 0x2e, count: farewell)))
+      // With the other stream ended, the channel closes at once and forgets what is not written.
+      return written.assumeIsolated().whenComplete { _ in context.close(mode: .output, promise: nil) }
     }
-    if case .endInsideToken = self.behaviour { self.writeRaw(ByteBuffer(bytes: [0x01, 0x03, 0x00, 0x20, 0x00]), context) }
+    if case .endInsideToken = self.behaviour {
+      self.writeRaw(ByteBuffer(bytes: [0x01, 0x03, 0x00, 0x20, 0x00]), context)
+    }
     context.close(mode: .output, promise: nil)
   }
 

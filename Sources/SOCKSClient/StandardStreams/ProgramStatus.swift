@@ -1,7 +1,7 @@
 import SOCKSCore
 
 /// The exit status of a program that connects, after sysexits.h. Documented in the program's help: they are an interface.
-public enum ExitStatus: Int32, Hashable, Sendable, CaseIterable {
+public enum ProgramStatus: Int32, Hashable, Sendable, CaseIterable {
   /// Both streams came to their ends.
   case success = 0
   /// The command line is wrong.
@@ -24,7 +24,7 @@ public enum ExitStatus: Int32, Hashable, Sendable, CaseIterable {
 
 extension ProxyConnectorError {
   /// The exit status of a program that fails for this reason.
-  public var exitStatus: ExitStatus {
+  public var programStatus: ProgramStatus {
     switch self.reason.base {
     case .gatewayNotFound: .noHost
     case .gatewayRefusedConnection, .gatewayUnreachable: .unavailable
