@@ -6,6 +6,7 @@
 #include <gssapi/gssapi.h>
 #include <gssapi/gssapi_ext.h>
 #include <gssapi/gssapi_krb5.h>
+#include <krb5.h>
 
 // RFC 2744 section 3.9.1: the parts of a major status.
 static inline int cgssapi_is_error(OM_uint32 major) { return GSS_ERROR(major) != 0; }

@@ -23,7 +23,7 @@ public enum KerberosEnvironment {
 
   /// Sets the variables for this process.
   ///
-  /// Call it once, while no other thread can be reading the environment. The same variables with the same values may
+  /// Call it once, while no other thread can be reading the environment: starting a child reads it, too. The same variables with the same values may
   /// be given again at any time; anything else is a misuse and changes nothing.
   public static func adopt(_ variables: [String: String]) throws(GSSError) {
     let refusal: String? = state.withLock { state in

@@ -6,9 +6,17 @@ struct Command: Sendable {
   static let outputLimit = 256 * 1024
 
   /// The administrator's programs, which a user's PATH often leaves out, are found as well.
-  private static let search = "PATH=\"$PATH:/usr/sbin:/sbin\"; exec \"$@\""
+  ///
+  /// The shell takes all input before the program starts: a program that ends without reading its input would
+  /// otherwise break the pipe that this process writes to, and the signal for that would end this process.
+  private static let script = """
+    PATH="$PATH:/usr/sbin:/sbin"
+    input=$(cat)
+    printf '%s\\n' "$input" | "$@"
+    """
 
   let arguments: [String]
+  /// What it reads from standard input; ended by one line break.
   var input = ""
   var environment: [String: String] = [:]
 
@@ -20,7 +28,7 @@ struct Command: Sendable {
     let result: (status: TerminationStatus, output: String, diagnostics: String)
     do {
       let ended = try await Subprocess.run(
-        .name("sh"), arguments: Arguments(["-c", Self.search, "sh"] + arguments), environment: children,
+        .name("sh"), arguments: Arguments(["-c", Self.script, "sh"] + arguments), environment: children,
         input: .string(input), output: .string(limit: Self.outputLimit), error: .string(limit: Self.outputLimit))
       result = (ended.terminationStatus, ended.standardOutput, ended.standardError)
     } catch {

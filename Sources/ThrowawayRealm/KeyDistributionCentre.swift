@@ -10,7 +10,7 @@ internal import Subprocess
 final class KeyDistributionCentre: Sendable {
   private static let supervisor = """
     PATH="$PATH:/usr/sbin:/sbin"
-    trap '' INT HUP TERM
+    trap '' INT HUP TERM PIPE
     mkfifo "$1/log.fifo" || exit
     setpriv --pdeathsig KILL krb5kdc -n </dev/null >"$1/log.fifo" 2>&1 &
     centre=$!

@@ -3,6 +3,11 @@ import Testing
 import ThrowawayRealm
 
 @Suite struct KerberosRealmTests {
+  /// Children inherit the environment: none may start while this process is still adopting its own.
+  init() async throws {
+    _ = try await KerberosFixture.ready()
+  }
+
   @Test func stoppingRemovesEverything() async throws {
     let (folder, port) = try await KerberosRealm.withRealm { realm in
       try await realm.addPrincipal("user", password: "open sesame")

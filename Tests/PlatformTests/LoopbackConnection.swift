@@ -18,7 +18,7 @@ final class LoopbackConnection {
     listener = socket(family == .v4 ? AF_INET : AF_INET6, kind, 0)
     peer = socket(family == .v6 ? AF_INET6 : AF_INET, kind, 0)
     guard listener >= 0, peer >= 0 else { throw Failure() }
-    if let owner { guard fchown(peer, owner, owner) == 0 else { throw Failure() } }
+    if let owner { guard fchown(peer, owner, gid_t.max) == 0 else { throw Failure() } }
 
     let loopback: [UInt8] = [127, 0, 0, 1]
     let loopbackV6 = [UInt8](repeating: 0, count: 15) + [1]

@@ -33,6 +33,15 @@ import Testing
     #expect(try DescriptorLimit.current() == after)
   }
 
+  @Test func brokenPipesAreIgnored() throws {
+    ignoreBrokenPipes()
+    let status = try String(decoding: FileContents.read(path: "/proc/self/status", limit: 65_536), as: UTF8.self)
+    let ignored = try #require(status.split(separator: "\n").first { $0.hasPrefix("SigIgn:\t") })
+    let signals = try #require(UInt64(ignored.dropFirst("SigIgn:\t".count), radix: 16))
+    // Signal 13 is bit 12.
+    #expect(signals & 0x1000 != 0)
+  }
+
   @Test func errorsHaveTheSystemsWords() {
     #expect(SystemError(code: 13).description == "Permission denied")
     #expect(!SystemError(code: 99_999).description.isEmpty)

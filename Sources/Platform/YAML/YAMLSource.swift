@@ -13,13 +13,10 @@ public struct YAMLSource: Hashable, Sendable {
     self.init(name: name, octets: Array(text.utf8))
   }
 
-  /// The text of a line without its line break, or `nil` when there is no such line. Octets that are not UTF-8 show as
-  /// replacement characters.
-  ///
-  /// - Parameter number: Counts from 1, and counts lines as libyaml does.
-  public func line(_ number: Int) -> String? {
-    guard number >= 1 else { return nil }
-    var current = 1
+  /// The lines without their line breaks, as libyaml counts them. Octets that are not UTF-8 show as replacement
+  /// characters. A text has at least one line.
+  public var lines: [String] {
+    var lines: [String] = []
     var line = String.UnicodeScalarView()
     var afterCarriageReturn = false
     for scalar in String(decoding: octetsAfterMark, as: UTF8.self).unicodeScalars {
@@ -29,13 +26,13 @@ public struct YAMLSource: Hashable, Sendable {
       }
       afterCarriageReturn = scalar == "\r"
       if Self.lineBreaks.contains(scalar) {
-        if current == number { return String(line) }
-        current += 1
-      } else if current == number {
+        lines.append(String(line))
+        line = String.UnicodeScalarView()
+      } else {
         line.append(scalar)
       }
     }
-    return current == number ? String(line) : nil
+    return lines + [String(line)]
   }
 
   /// The place of an octet.

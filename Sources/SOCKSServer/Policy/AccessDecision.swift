@@ -9,7 +9,7 @@ public struct AccessDecision: Hashable, Sendable, CustomStringConvertible {
   public var isAllowed: Bool {
     switch reason {
     case .allowed: true
-    case .denied, .specialAddress, .noRule: false
+    case .denied, .specialAddress, .malformedName, .noRule: false
     }
   }
 
@@ -17,7 +17,7 @@ public struct AccessDecision: Hashable, Sendable, CustomStringConvertible {
   public var rule: RuleReference? {
     switch reason {
     case .allowed(let rule), .denied(let rule): rule
-    case .specialAddress, .noRule: nil
+    case .specialAddress, .malformedName, .noRule: nil
     }
   }
 
@@ -27,6 +27,8 @@ public struct AccessDecision: Hashable, Sendable, CustomStringConvertible {
     /// No rule decided; the one given would have allowed the request, had the address not been a special one that the
     /// rule does not name.
     case specialAddress(SpecialAddress, unnamedBy: RuleReference)
+    /// What was asked for is neither an address nor a name that could be resolved as it stands.
+    case malformedName
     case noRule
   }
 
@@ -37,6 +39,7 @@ public struct AccessDecision: Hashable, Sendable, CustomStringConvertible {
     case .denied(let rule): "denied by \(rule)"
     case .specialAddress(let kind, let rule):
       "the address is special (\(kind.rawValue)): \(rule) would have to name it by address or network"
+    case .malformedName: "the name is malformed"
     case .noRule: "no rule allows it"
     }
   }

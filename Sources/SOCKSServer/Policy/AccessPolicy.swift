@@ -27,6 +27,7 @@ public struct AccessPolicy: Hashable, Sendable {
   ///
   /// - Parameter address: The address that will be dialled: one that the name resolved to, or the one asked for.
   public func decision(for request: AccessRequest, reaching address: IPAddress) -> AccessDecision {
+    guard request.host.isWellFormed else { return AccessDecision(.malformedName) }
     let target = Target(
       host: request.host, address: address.unmapped, special: specialRanges(of: address, port: request.port))
     var unnamed: AccessDecision?
@@ -61,6 +62,7 @@ public struct AccessPolicy: Hashable, Sendable {
       let decision = decision(for: request, reaching: address)
       return decision.isAllowed ? .dependsOnAddress : .refused(decision)
     case .name(let name):
+      guard name.isWellFormed else { return .refused(AccessDecision(.malformedName)) }
       return preliminaryDecision(for: request, name: name)
     }
   }

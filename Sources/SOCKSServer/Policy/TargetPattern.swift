@@ -67,26 +67,13 @@ public struct NamePattern: Hashable, Sendable, CustomStringConvertible {
     guard name.octets.allSatisfy({ $0 < 0x80 }) else {
       throw ValueError("names are written in ASCII here; give the xn-- form of \(quoted(text))")
     }
-    let labels = name.octets.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
-    let isWellFormed = labels.allSatisfy { label in
-      (1...63).contains(label.count) && label.allSatisfy(isLetterDigitOrHyphen)
-    }
-    guard (1...253).contains(name.octets.count), isWellFormed else {
+    guard name.isWellFormed else {
       throw ValueError(
         "expected *, a name such as example.com or *.example.com, an address or a network, not \(quoted(text))")
     }
-    guard let last = labels.last, !isNumber(last) else {
+    guard let last = name.octets.split(separator: UInt8(ascii: ".")).last, !isNumber(last) else {
       throw ValueError(
         "\(quoted(text)) is neither a name nor a whole IPv4 address; write four numbers, such as 192.0.2.1")
-    }
-  }
-
-  private static func isLetterDigitOrHyphen(_ octet: UInt8) -> Bool {
-    switch octet {
-    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"),
-      UInt8(ascii: "_"):
-      true
-    default: false
     }
   }
 

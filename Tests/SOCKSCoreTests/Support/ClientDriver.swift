@@ -35,9 +35,13 @@ struct ClientDriver {
     _ = self.run(self.machine.connected())
   }
 
+  /// After the end the octets go to the machine all the same: it has to stay silent.
   mutating func receive(_ octets: [UInt8]) {
-    guard !self.isClosed else { return }
     self.network.writeBytes(octets)
+    guard !self.isClosed else {
+      if self.incoming == nil { _ = self.run(self.machine.receivedOctets(&self.network)) }
+      return
+    }
     while !self.isClosed, self.advance() {}
   }
 

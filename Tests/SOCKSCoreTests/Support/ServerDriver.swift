@@ -31,9 +31,13 @@ struct ServerDriver {
     return self.sent
   }
 
+  /// After the end the octets go to the machine all the same: it has to stay silent.
   mutating func receive(_ octets: [UInt8]) {
-    guard !self.isClosed else { return }
     self.network.writeBytes(octets)
+    guard !self.isClosed else {
+      if self.incoming == nil { _ = self.run(self.machine.receivedOctets(&self.network)) }
+      return
+    }
     while !self.isClosed, self.advance() {}
   }
 

@@ -217,12 +217,13 @@ private struct Generator {
       "\(seen)")
   }
 
-  private static func answer(_ decision: AccessDecision) -> PolicyOracle.Answer {
+  private static func answer(_ decision: AccessDecision) -> PolicyOracle.Answer? {
     switch decision.reason {
     case .allowed(let rule): .allowed(rule.index)
     case .denied(let rule): .denied(rule.index)
     case .specialAddress(_, let rule): .special(rule.index)
-    case .noRule: .none
+    case .noRule: PolicyOracle.Answer.none
+    case .malformedName: nil
     }
   }
 

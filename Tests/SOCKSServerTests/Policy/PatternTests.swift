@@ -8,7 +8,7 @@ import Testing
     ("example.com", "example.com"), ("example.com", "EXAMPLE.com"), ("Example.Com", "example.com."),
     ("example.com.", "example.com"), ("*.example.com", "a.example.com"), ("*.example.com", "a.b.EXAMPLE.com."),
     ("*.com", "example.com"), ("_sip._tcp.example.com", "_sip._tcp.example.com"), ("a-b.example", "a-b.example"),
-    ("localhost", "localhost"), ("*.example.com", "\u{0}.example.com"),
+    ("localhost", "localhost"),
   ])
   func namesMatch(pattern: String, name: String) throws {
     #expect(try NamePattern(parsing: pattern).matches(HostName(name.utf8)))
@@ -66,6 +66,23 @@ import Testing
   ])
   func wrongNetworksAreRefused(text: String) {
     #expect(throws: ValueError.self) { try IPNetwork(parsing: text) }
+  }
+
+  @Test(arguments: [
+    "", ".", "a..b", "a\0.example.com", "a b", "a\n", "ü.example", "[::1]", "fe80::1%eth0", "a/b", "*",
+    String(repeating: "a", count: 64), String(repeating: "a.", count: 127) + "a",
+  ])
+  func malformedNamesAreRefusedWhateverTheRulesSay(name: String) throws {
+    let host = TargetHost(domainName: name)
+    let policy = AccessPolicy(rules: [
+      .allow(
+        [.connect], identities: [try IdentityPattern(parsing: "*@R")],
+        targets: [.any, try TargetPattern(parsing: "*.example.com")])
+    ])
+    let identity = Identity(try #require(Principal("a@R")))
+    let request = AccessRequest(command: .connect, identity: identity, client: .v4(1), host: host, port: 22)
+    #expect(policy.preliminaryDecision(for: request) == .refused(AccessDecision(.malformedName)))
+    #expect(policy.decision(for: request, reaching: .v4(0xC000_0201)).reason == .malformedName)
   }
 
   @Test func mappedNetworksAreIPv4Networks() throws {

@@ -34,7 +34,7 @@ extension Configuration {
       let root = document.root ?? YAMLNode(place: YAMLPlace(line: 1, column: 1), content: .mapping([]))
       if let reading = read(root, reader: reader), reader.problems.isEmpty { return reading }
     } catch {
-      let mentionsBrackets = reader.source.line(error.line)?.contains("]:") ?? false
+      let mentionsBrackets = reader.line(error.line)?.contains("]:") ?? false
       let hint = mentionsBrackets ? "; an address in brackets needs quotes, as in \"[::1]:1080\"" : ""
       reader.report(error.message + hint, at: error.place)
     }

@@ -4,6 +4,7 @@ import Platform
 final class ConfigurationReader {
   let source: YAMLSource
   private(set) var problems: [ConfigurationProblem] = []
+  private lazy var lines = source.lines
 
   init(source: YAMLSource) {
     self.source = source
@@ -16,7 +17,11 @@ final class ConfigurationReader {
   func problem(_ message: String, at place: YAMLPlace) -> ConfigurationProblem {
     ConfigurationProblem(
       sourceName: source.name, line: place.line, column: place.column, message: message,
-      sourceLine: source.line(place.line))
+      sourceLine: line(place.line))
+  }
+
+  func line(_ number: Int) -> String? {
+    lines.indices.contains(number - 1) ? lines[number - 1] : nil
   }
 
   // MARK: - Values
@@ -166,8 +171,9 @@ final class MappingReader {
   }
 
   func reportUnknownKeys() {
+    let present = Set(entries.map(\.key))
+    let missing = known.filter { !present.contains($0) }
     for entry in entries where !known.contains(entry.key) {
-      let missing = known.filter { key in !entries.contains { $0.key == key } }
       let hint =
         Suggestion.nearest(to: entry.key, among: missing).map { "did you mean \($0)?" }
         ?? "known here: \(known.joined(separator: ", "))"

@@ -1,0 +1,212 @@
+import NIOCore
+import SOCKSCore
+import Testing
+
+/// Every sequence of client messages, good and bad, against a table written from the RFCs.
+@Suite struct ServerModelTests {
+  /// What a client may send.
+  enum Message: CaseIterable {
+    case offerGSSAPI, offerOthers, offerNothing, version4
+    case token, emptyToken, garbageToken
+    case level1, level2, level3, level0, level9, levelOfTwoOctets, level2Sealed, level2InClear, levelAsType1
+    case requestSealed, requestSigned, requestInClear, requestUnsupported
+    case dataSealed, nothingSealed, zeroLength, repeated, skipped, abort, unknownType
+
+    /// The octets; tokens carry the client's next number.
+    func octets(number: UInt64) -> [UInt8] {
+      func wrap(_ plaintext: [UInt8], _ number: UInt64, isSealed: Bool) -> [UInt8] {
+        FakeToken.wrap(plaintext, from: .client, number: number, isSealed: isSealed).octets
+      }
+      func level(_ octets: [UInt8], isSealed: Bool = false) -> [UInt8] {
+        FakeToken.message(type: 0x02, token: wrap(octets, number, isSealed: isSealed))
+      }
+      func data(_ octets: [UInt8], _ number: UInt64, isSealed: Bool = true) -> [UInt8] {
+        FakeToken.message(type: 0x03, token: wrap(octets, number, isSealed: isSealed))
+      }
+      switch self {
+      case .offerGSSAPI: return [0x05, 0x02, 0x00, 0x01]
+      case .offerOthers: return [0x05, 0x02, 0x00, 0x02]
+      case .offerNothing: return [0x05, 0x00]
+      case .version4: return [0x04, 0x01, 0x01]
+      case .token: return [0x01, 0x01, 0x00, 0x02, 0x43, 0x01]
+      case .emptyToken: return [0x01, 0x01, 0x00, 0x00]
+      case .garbageToken: return [0x01, 0x01, 0x00, 0x02, 0x99, 0x99]
+      case .level1: return level([1])
+      case .level2: return level([2])
+      case .level3: return level([3])
+      case .level0: return level([0])
+      case .level9: return level([9])
+      case .levelOfTwoOctets: return level([2, 2])
+      case .level2Sealed: return level([2], isSealed: true)
+      case .level2InClear: return [0x01, 0x02, 0x00, 0x01, 0x02]
+      case .levelAsType1: return FakeToken.message(type: 0x01, token: wrap([2], number, isSealed: false))
+      case .requestSealed: return data(SOCKSRequest.connectOctets, number)
+      case .requestSigned: return data(SOCKSRequest.connectOctets, number, isSealed: false)
+      case .requestInClear: return SOCKSRequest.connectOctets
+      case .requestUnsupported: return data(ServerModelTests.bindOctets, number)
+      case .dataSealed: return data([0x47, 0x45, 0x54], number)
+      case .nothingSealed: return data([], number)
+      case .zeroLength: return [0x01, 0x03, 0x00, 0x00]
+      case .repeated: return data(SOCKSRequest.connectOctets, number - 1)
+      case .skipped: return data(SOCKSRequest.connectOctets, number + 1)
+      case .abort: return [0x01, 0xff]
+      case .unknownType: return [0x01, 0x04, 0x00, 0x00]
+      }
+    }
+  }
+
+  static let bindOctets: [UInt8] = [0x05, 0x02] + SOCKSRequest.connectOctets.dropFirst(2)
+
+  /// What the peer and the target can see; why a connection was closed is not compared.
+  enum Effect: Hashable {
+    case clear([UInt8])
+    case protected([UInt8])
+    case served
+    case data([UInt8])
+    case closed
+
+    init(_ output: PeerOutput) {
+      switch output {
+      case .clear(let octets): self = .clear(octets)
+      case .protected(let octets): self = .protected(octets)
+      case .served, .succeeded: self = .served
+      case .data(let octets): self = .data(octets)
+      case .closed: self = .closed
+      }
+    }
+  }
+
+  // MARK: The table
+
+  enum Phase: Hashable {
+    case method, token, level
+    case request(level: UInt8), relay(level: UInt8)
+    case closed
+  }
+
+  /// What a server does with a message, and where it is then.
+  static func reference(_ phase: Phase, _ message: Message) -> ([Effect], Phase) {
+    let abort: ([Effect], Phase) = ([.clear([0x01, 0xff]), .closed], .closed)
+    let close: ([Effect], Phase) = ([.closed], .closed)
+    func failure(_ code: UInt8) -> ([Effect], Phase) {
+      ([.protected([0x05, code, 0x00, 0x01, 0, 0, 0, 0, 0, 0]), .closed], .closed)
+    }
+    func agreed(_ level: UInt8) -> ([Effect], Phase) {
+      let token = FakeToken.wrap([level], from: .server, number: 7_000, isSealed: false).octets
+      return ([.clear([0x01, 0x02, 0x00, 0x0c] + token)], .request(level: level))
+    }
+    let served: [Effect] = [.served, .protected(SOCKSReply.successOctets)]
+
+    switch phase {
+    case .closed:
+      return ([], .closed)
+    case .method:
+      switch message {
+      case .offerGSSAPI: return ([.clear([0x05, 0x01])], .token)
+      // A request in clear begins like an offer of method X'00'.
+      case .offerOthers, .requestInClear: return ([.clear([0x05, 0xff]), .closed], .closed)
+      default: return close
+      }
+    case .token:
+      return message == .token ? ([.clear([0x01, 0x01, 0x00, 0x02, 0x53, 0x01])], .level) : abort
+    case .level:
+      switch message {
+      case .level1: return agreed(1)
+      case .level2, .level2Sealed: return agreed(2)
+      case .level3: return agreed(3)
+      default: return abort
+      }
+    case .request(let level):
+      switch message {
+      case .requestSealed: return (served, .relay(level: level))
+      case .requestSigned: return level == 2 ? close : (served, .relay(level: level))
+      case .requestUnsupported: return failure(0x07)
+      case .dataSealed: return failure(0x01)
+      case .nothingSealed: return ([], phase)
+      default: return close
+      }
+    case .relay(let level):
+      switch message {
+      case .requestSealed: return ([.data(SOCKSRequest.connectOctets)], phase)
+      case .requestSigned: return level == 2 ? close : ([.data(SOCKSRequest.connectOctets)], phase)
+      case .requestUnsupported: return ([.data(Self.bindOctets)], phase)
+      case .dataSealed: return ([.data([0x47, 0x45, 0x54])], phase)
+      case .nothingSealed: return ([], phase)
+      default: return close
+      }
+    }
+  }
+
+  // MARK: The walk
+
+  struct Walk {
+    var driver = ServerDriver(.init(methods: [.gssapi], gss: .serving()))
+    var phase = Phase.method
+    var number: UInt64 = 5_000
+    var path: [Message] = []
+
+    /// Sends one message; false when the machine and the table differ.
+    mutating func send(_ message: Message) -> Bool {
+      self.path.append(message)
+      self.driver.receive(message.octets(number: self.number))
+      self.number += 1
+      let (effects, next) = ServerModelTests.reference(self.phase, message)
+      self.phase = next
+      return self.driver.takeOutputs().map(Effect.init) == effects && self.driver.isClosed == (next == .closed)
+    }
+  }
+
+  /// All sequences that go on from here; their number.
+  private static func explore(
+    _ walk: Walk, alphabet: [Message] = Message.allCases, depth: Int, failures: inout [[Message]]
+  ) -> Int {
+    guard depth > 0 else { return 1 }
+    var count = 0
+    for message in alphabet {
+      var next = walk
+      if !next.send(message) { failures.append(next.path) }
+      count += Self.explore(next, alphabet: alphabet, depth: depth - 1, failures: &failures)
+    }
+    return count
+  }
+
+  /// Without those that say the same a second time, to keep this short.
+  static let shorterAlphabet = Message.allCases.filter { message in
+    ![.version4, .level0, .levelOfTwoOctets, .level2Sealed, .levelAsType1, .skipped, .unknownType].contains(message)
+  }
+
+  @Test func everySequenceOf4MessagesAgreesWithTheTable() {
+    var failures: [[Message]] = []
+    let count = Self.explore(Walk(), alphabet: Self.shorterAlphabet, depth: 4, failures: &failures)
+    #expect(count == 20 * 20 * 20 * 20)
+    #expect(failures.isEmpty, "\(failures.count) differ, first \(failures.prefix(3))")
+  }
+
+  @Test func everySequenceOf3MessagesAgreesWithTheTable() {
+    var failures: [[Message]] = []
+    let count = Self.explore(Walk(), depth: 3, failures: &failures)
+    #expect(count == 27 * 27 * 27)
+    #expect(failures.isEmpty, "\(failures.count) differ, first \(failures.prefix(3))")
+  }
+
+  /// Every message after the context, and after that any other one.
+  @Test func everySequenceOf2MessagesAfterTheContextAgrees() {
+    var walk = Walk()
+    var failures: [[Message]] = []
+    for message in [.offerGSSAPI, .token] as [Message] where !walk.send(message) { failures.append(walk.path) }
+    let count = Self.explore(walk, depth: 2, failures: &failures)
+    #expect(count == 27 * 27)
+    #expect(failures.isEmpty, "\(failures.count) differ, first \(failures.prefix(3))")
+  }
+
+  /// Further on: every sequence of 3 messages after the level is agreed.
+  @Test(arguments: [.level1, .level2, .level3, .level2Sealed] as [Message])
+  func everySequenceOf3MessagesAfterTheLevelAgrees(level: Message) {
+    var walk = Walk()
+    var failures: [[Message]] = []
+    for message in [.offerGSSAPI, .token, level] as [Message] where !walk.send(message) { failures.append(walk.path) }
+    let count = Self.explore(walk, depth: 3, failures: &failures)
+    #expect(count == 27 * 27 * 27)
+    #expect(failures.isEmpty, "\(failures.count) differ, first \(failures.prefix(3))")
+  }
+}
