@@ -46,6 +46,12 @@ import Testing
     #expect(harness.ends.isEmpty)
   }
 
+  /// Protection, on whichever side it is, is told where the negotiation ends and the stream begins.
+  @Test func bothSidesAreToldOfTheStream() throws {
+    let harness = try Harness()
+    #expect(harness.client.probe.streamBeginnings == 1 && harness.target.probe.streamBeginnings == 1)
+  }
+
   @Test func earlyDataGoesFirst() throws {
     let harness = try Harness(earlyData: [0x01, 0x02])
     harness.client.receive([0x03])
@@ -180,6 +186,19 @@ import Testing
     harness.advance(.nanoseconds(1))
     #expect(harness.ends.map(\.error?.code) == [.deadlinePassed])
     #expect(harness.client.probe.isClosed && harness.target.probe.isClosed)
+  }
+
+  @Test func readingAndWritingAreBothActivity() throws {
+    let harness = try Harness()
+    harness.target.probe.holdsWrites = true
+    for event in [{ harness.client.receive([0x01]) }, { harness.target.probe.completeWrites() }] {
+      harness.advance(.seconds(99))
+      event()
+    }
+    harness.advance(.seconds(100) - .nanoseconds(1))
+    #expect(harness.ends.isEmpty)
+    harness.advance(.nanoseconds(1))
+    #expect(harness.ends.count == 1)
   }
 
   @Test func idleTimeWhenHalfClosed() throws {

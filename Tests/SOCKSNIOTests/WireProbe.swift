@@ -1,4 +1,5 @@
 import NIOCore
+import SOCKSNIO
 
 /// The network end of a channel under test: records what is written and asked for, and completes writes when told.
 final class WireProbe: ChannelOutboundHandler {
@@ -20,6 +21,9 @@ final class WireProbe: ChannelOutboundHandler {
   var isInputClosed = false
   /// Writes complete only when ``completeWrites()`` is called.
   var holdsWrites = false
+
+  /// Events of the stream's beginning that came down to here.
+  private(set) var streamBeginnings = 0
 
   private var unflushed: [(ByteBuffer, EventLoopPromise<Void>?)] = []
   private var held: [EventLoopPromise<Void>?] = []
@@ -62,6 +66,11 @@ final class WireProbe: ChannelOutboundHandler {
       self.events.append(.wrote(Array(octets.readableBytesView)))
       if self.holdsWrites { self.held.append(promise) } else { promise?.succeed() }
     }
+  }
+
+  func triggerUserOutboundEvent(context: ChannelHandlerContext, event: Any, promise: EventLoopPromise<Void>?) {
+    if event is EncapsulationHandler.StreamBegan { self.streamBeginnings += 1 }
+    promise?.succeed()
   }
 
   func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {
