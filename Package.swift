@@ -77,7 +77,8 @@ let package = Package(
     .executableTarget(
       name: "garterd",
       dependencies: [
-        "SOCKSServer", "SOCKSClient", "ThrowawayRealm", "Platform", argumentParser, logging, serviceLifecycle,
+        "SOCKSCore", "SOCKSNIO", "SOCKSGSSAPI", "GSSAPI", "SOCKSServer", "SOCKSClient", "ThrowawayRealm", "Platform",
+        nioCore, nioPosix, argumentParser, logging, serviceLifecycle, unixSignals, subprocess,
       ],
       swiftSettings: settings),
     .executableTarget(

@@ -42,7 +42,11 @@ final class Listeners: Sendable {
     var channels: [any Channel] = []
     do {
       for address in addresses {
-        channels.append(try await bootstrap.bind(to: SocketAddress(address.address, port: address.port)).get())
+        do {
+          channels.append(try await bootstrap.bind(to: SocketAddress(address.address, port: address.port)).get())
+        } catch {
+          throw ListenError(address: address, reason: "\(error)")
+        }
       }
     } catch {
       for channel in channels { try? await channel.close() }
@@ -90,5 +94,16 @@ extension ListenerEndpoint {
       }
     }
     return result
+  }
+}
+
+/// An address of the configuration cannot be listened on.
+public struct ListenError: Error, Hashable, Sendable, CustomStringConvertible {
+  public let address: ListenAddress
+  /// The system's words.
+  public let reason: String
+
+  public var description: String {
+    "cannot listen on \(self.address): \(self.reason) (is the port taken, or below 1024, or the address not this machine's?)"
   }
 }

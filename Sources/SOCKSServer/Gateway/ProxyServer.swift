@@ -12,24 +12,27 @@ public import ServiceLifecycle
 /// to their ends for as long as `timeouts.drain` says, and resets what is left.
 public final class ProxyServer: Service {
   private let configuration: Configuration
+  private let served: String
   private let logger: Logger
   private let group: any EventLoopGroup
   private let onListening: @Sendable ([SOCKSAddress]) -> Void
 
   /// - Parameters:
+  ///   - served: the principals of the keytab that are served, for the line of log that says what is listened on.
   ///   - onListening: called once, with the addresses that are listened on, when all of them are.
   public init(
-    configuration: Configuration, logger: Logger,
+    configuration: Configuration, served: String = "", logger: Logger,
     group: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton,
     onListening: @escaping @Sendable ([SOCKSAddress]) -> Void = { _ in }
   ) {
     self.configuration = configuration
+    self.served = served
     self.logger = logger
     self.group = group
     self.onListening = onListening
   }
 
-  /// - Throws: a ``SOCKSError`` when the keytab cannot be used, or the system's error when an address cannot be bound.
+  /// - Throws: a ``SOCKSError`` when the keytab cannot be used, a ``ListenError`` when an address cannot be listened on.
   ///   Nothing is left behind then.
   public func run() async throws {
     let limits = self.configuration.limits
@@ -65,7 +68,7 @@ public final class ProxyServer: Service {
       "listening",
       metadata: [
         "addresses": "\(addresses.map(\.description).joined(separator: " "))",
-        "services": "\(self.configuration.kerberos.services.joined(separator: " "))",
+        "principals": "\(self.served)",
         "levels": "\(self.configuration.kerberos.levels.map(\.description).joined(separator: " "))",
       ])
     self.onListening(addresses)

@@ -1,0 +1,24 @@
+import ArgumentParser
+import Platform
+import SOCKSCore
+import SOCKSServer
+
+struct Check: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Read the configuration and the keytab, say what is wrong with them, and end. Opens no socket.")
+
+  @OptionGroup var file: ConfigurationFile
+
+  func run() async throws {
+    let configuration = self.file.read()
+    let served = ServedPrincipals.read(configuration.kerberos)
+    writeLine(
+      """
+      \(self.file.config) is in order
+        listens on   \(configuration.listen.map(\.description).joined(separator: " "))
+        serves       \(served.text)
+        levels       \(configuration.kerberos.levels.map(\.description).joined(separator: " "))
+        rules        \(configuration.rules.count)
+      """, to: .output)
+  }
+}
