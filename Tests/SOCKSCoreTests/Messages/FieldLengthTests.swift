@@ -32,14 +32,16 @@ import Testing
       #expect(throws: SOCKSError(.valueOutOfRange)) { try message.encode(into: &buffer) }
       #expect(buffer.readableBytes == 0)
     }
-    var buffer = ByteBuffer()
-    #expect(throws: SOCKSError(.valueOutOfRange)) {
-      try GSSMessageHeader.writeEncapsulation(tokenLength: length, into: &buffer)
-    }
-    #expect(throws: SOCKSError(.valueOutOfRange)) {
-      try GSSMessageHeader.writeEncapsulation(tokenLength: -1, into: &buffer)
-    }
-    #expect(buffer.readableBytes == 0)
+    var frames = ByteBuffer()
+    GSSMessageHeader.reserveEncapsulation(in: &frames)
+    frames.writeImmutableBuffer(token)
+    #expect(throws: SOCKSError(.protectionFailed)) { try GSSMessageHeader.completeEncapsulation(at: 0, in: &frames) }
+  }
+
+  @Test func anEncapsulatedTokenIsNotEmpty() {
+    var frames = ByteBuffer()
+    GSSMessageHeader.reserveEncapsulation(in: &frames)
+    #expect(throws: SOCKSError(.protectionFailed)) { try GSSMessageHeader.completeEncapsulation(at: 0, in: &frames) }
   }
 
   @Test func theLongestTokenIsWaitedForToItsLastOctet() throws {
@@ -60,8 +62,10 @@ import Testing
     #expect(try GSSMessageHeader.peek(in: buffer, at: 100) == nil)
     #expect(throws: SOCKSError(.wrongVersion)) { try GSSMessageHeader.peek(in: buffer, at: 0) }
     var written = ByteBuffer()
-    try GSSMessageHeader.writeEncapsulation(tokenLength: 65_535, into: &written)
-    #expect(written.octets == [0x01, 0x03, 0xff, 0xff])
+    GSSMessageHeader.reserveEncapsulation(in: &written)
+    written.writeRepeatingByte(0x5a, count: 65_535)
+    try GSSMessageHeader.completeEncapsulation(at: 0, in: &written)
+    #expect(written.octets.prefix(4) == [0x01, 0x03, 0xff, 0xff])
   }
 
   @Test func offersHoldOneTo255Methods() throws {
