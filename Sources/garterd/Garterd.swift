@@ -8,7 +8,7 @@ struct Garterd: AsyncParsableCommand {
     abstract: "A SOCKS5 gateway that authenticates with Kerberos and protects every message (RFC 1961).",
     discussion: """
       Examples:
-        garterd demo                                  see it work, with a realm of its own
+        garterd demo
         garterd check --config /etc/garter/garterd.yaml
         garterd run --config /etc/garter/garterd.yaml
 
