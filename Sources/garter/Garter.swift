@@ -19,6 +19,7 @@ struct Garter: AsyncParsableCommand {
     subcommands: [Connect.self, Bridge.self])
 
   static func main() async {
+    StandardStream.occupyMissing()
     // A reader that goes away is an error to report, not a reason to be killed.
     ignoreBrokenPipes()
     await self.main(nil)

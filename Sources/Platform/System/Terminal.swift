@@ -10,6 +10,17 @@ public enum StandardStream: Int32, Hashable, Sendable, CaseIterable {
   public var isTerminal: Bool { isatty(rawValue) == 1 }
 }
 
+extension StandardStream {
+  /// Occupies the numbers of streams that the program was started without, so that no socket gets one of them. What is
+  /// put there can only be used the wrong way round: reading and writing fail, as they did. To be called first.
+  public static func occupyMissing() {
+    for stream in allCases where fcntl(stream.rawValue, F_GETFD) < 0 {
+      // The lowest free number is the stream's own: those before it are occupied.
+      _ = unsafe open("/dev/null", stream == .input ? O_WRONLY : O_RDONLY)
+    }
+  }
+}
+
 /// Writes one line, as far as the stream takes it: for messages to a person, never for data.
 public func writeLine(_ line: String, to stream: StandardStream) {
   let octets = Array(line.utf8) + [UInt8(ascii: "\n")]

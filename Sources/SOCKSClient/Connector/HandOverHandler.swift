@@ -23,6 +23,8 @@ final class HandOverHandler: ChannelDuplexHandler {
   /// What came behind the reply: at most what one read brought.
   private var held = ByteBuffer()
   private var isInputClosed = false
+  /// A fault found before the first read.
+  private var fault: (any Error)?
   private var context: ChannelHandlerContext?
 
   /// The gateway has agreed: what comes from here on is the target's.
@@ -58,6 +60,7 @@ final class HandOverHandler: ChannelDuplexHandler {
       context.fireChannelReadComplete()
     }
     if self.isInputClosed { context.fireUserInboundEventTriggered(ChannelEvent.inputClosed) }
+    if let fault = self.fault { self.end(fault, context) }
   }
 
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -84,9 +87,13 @@ final class HandOverHandler: ChannelDuplexHandler {
     context.fireChannelInactive()
   }
 
-  /// A fault ends the connection, whether or not the user's handlers see to it.
+  /// A fault ends the connection, whether or not the user's handlers see to it. Before the first read it waits for them.
   func errorCaught(context: ChannelHandlerContext, error: any Error) {
-    context.fireErrorCaught(error)
+    if self.state == .awaitingRead { self.fault = error } else { self.end(error, context) }
+  }
+
+  private func end(_ fault: any Error, _ context: ChannelHandlerContext) {
+    context.fireErrorCaught(fault)
     context.close(promise: nil)
   }
 }

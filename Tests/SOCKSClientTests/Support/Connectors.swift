@@ -7,10 +7,11 @@ import SOCKSCore
 /// A connector with contexts that need no Kerberos.
 func makeConnector(
   to gateway: SOCKSAddress, level: ProtectionLevel = .confidentiality, failure: SOCKSError? = nil,
-  timeout: TimeAmount = .seconds(20)
+  timeout: TimeAmount = .minutes(5)
 ) -> ProxyConnector {
   var configuration = ProxyConnector.Configuration(gateway: gateway)
   configuration.level = level
+  configuration.connectTimeout = .minutes(5)
   configuration.negotiationTimeout = timeout
   return ProxyConnector(configuration, group: MultiThreadedEventLoopGroup.singleton) { eventLoop in
     PlainEstablishment(on: eventLoop, failure: failure)

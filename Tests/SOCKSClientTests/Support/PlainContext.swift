@@ -30,33 +30,32 @@ final class PlainEstablishment: ContextEstablishment {
     initiatorName: "alice@GARTER.TEST", acceptorName: "socks/gate.test@GARTER.TEST", lifetime: 3_600)
 }
 
-/// Tokens of nine octets of header (number, sealed or not) and the plaintext, each octet with 0x5a.
+/// Tokens of nine octets of header (number, sealed or not) and the plaintext as it is.
 final class PlainProtection: PerMessageProtection {
   private var next: UInt64 = 1
-  private static let overhead = 9
 
-  private func token(_ plaintext: some Sequence<UInt8>, sealed: Bool) -> ByteBuffer {
+  private func token(_ plaintext: ByteBuffer, sealed: Bool) -> ByteBuffer {
     var token = ByteBuffer()
     token.writeMultipleIntegers(self.next, UInt8(sealed ? 1 : 0))
-    token.writeBytes(plaintext.map { $0 ^ 0x5a })
+    token.writeImmutableBuffer(plaintext)
     self.next += 1
     return token
   }
 
-  private func open(_ token: ByteBuffer) -> ([UInt8], UnwrapOutcome)? {
+  private func open(_ token: ByteBuffer) -> (ByteBuffer, UnwrapOutcome)? {
     var token = token
     guard let (number, sealed) = token.readMultipleIntegers(as: (UInt64, UInt8).self), sealed < 2 else { return nil }
-    let plaintext = token.readableBytesView.map { $0 ^ 0x5a }
+    let length = token.readableBytes
     return (
-      plaintext,
-      UnwrapOutcome(plaintextLength: plaintext.count, isConfidential: sealed == 1, status: [], sequenceNumber: number)
+      token,
+      UnwrapOutcome(plaintextLength: length, isConfidential: sealed == 1, status: [], sequenceNumber: number)
     )
   }
 
   func wrap(_ plaintext: ByteBuffer, sealed: Bool, into frames: inout EncapsulatedFrames) throws(SOCKSError) {
     var rest = plaintext
     while let chunk = rest.readSlice(length: min(16_384, rest.readableBytes)), chunk.readableBytes > 0 {
-      let token = self.token(chunk.readableBytesView, sealed: sealed)
+      let token = self.token(chunk, sealed: sealed)
       try frames.appendToken(maximumLength: token.readableBytes, sealed: sealed) { span throws(SOCKSError) in
         for octet in token.readableBytesView { span.append(octet) }
         return sealed
@@ -73,16 +72,19 @@ final class PlainProtection: PerMessageProtection {
         token.writeBytes(span.bytes)
         return token
       }
-      guard let token, let (octets, outcome) = self.open(token) else { return SOCKSError(.protectionFailed, "bad") }
-      plaintext.writeBytes(octets)
+      guard let token, let (opened, outcome) = self.open(token) else { return SOCKSError(.protectionFailed, "bad") }
+      plaintext.writeImmutableBuffer(opened)
       outcomes.append(outcome)
     }
     return nil
   }
 
-  func wrapProtectionLevel(_ octet: UInt8) -> WrapResult { .wrapped(token: self.token([octet], sealed: false)) }
+  func wrapProtectionLevel(_ octet: UInt8) -> WrapResult {
+    .wrapped(token: self.token(ByteBuffer(bytes: [octet]), sealed: false))
+  }
 
   func unwrapProtectionLevel(_ token: ByteBuffer) -> UnwrapResult {
-    self.open(token).map { .unwrapped($0, $1) } ?? .failed(SOCKSError(.protectionFailed, "bad"))
+    self.open(token).map { .unwrapped(Array($0.readableBytesView), $1) }
+      ?? .failed(SOCKSError(.protectionFailed, "bad"))
   }
 }

@@ -67,6 +67,10 @@ private final class Connection: ServerNegotiationDelegate {
     self.behaviour = behaviour
   }
 
+  /// Longer than a busy machine takes.
+  private static let timeouts = NegotiationTimeouts(
+    method: .minutes(5), authentication: .minutes(5), level: .minutes(5), request: .minutes(5))
+
   func begin(_ levels: Set<ProtectionLevel>) throws {
     let eventLoop = self.channel.eventLoop
     let handler = ServerNegotiationHandler(
@@ -74,7 +78,7 @@ private final class Connection: ServerNegotiationDelegate {
         methods: [.gssapi],
         gss: GSSAcceptorSubnegotiation.Configuration(
           levels: levels, requirements: .acceptor(servedNames: ["socks"]))),
-      timeouts: NegotiationTimeouts(), selective: .always,
+      timeouts: Self.timeouts, selective: .always,
       establishment: { PlainEstablishment(on: eventLoop) }, delegate: self)
     try self.channel.pipeline.syncOperations.addHandler(handler)
     self.channel.closeFuture.assumeIsolated().whenComplete { _ in withExtendedLifetime(self) {} }
@@ -133,7 +137,7 @@ private final class EchoHandler: ChannelInboundHandler {
     case .answerUnsealed:
       var frame = ByteBuffer(bytes: [0x01, 0x03, 0x00, 0x0a])
       // The level message and the reply were the first two.
-      frame.writeMultipleIntegers(UInt64(3), UInt8(0), UInt8(0x5a))
+      frame.writeMultipleIntegers(UInt64(3), UInt8(0), UInt8(0x21))
       self.writeRaw(frame, context)
     case .echo, .refuse, .endInsideToken, .silence: context.write(data, promise: nil)
     }
