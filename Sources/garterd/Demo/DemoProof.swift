@@ -31,7 +31,8 @@ struct DemoProof: CustomStringConvertible {
   /// No sixteen octets of the secret in a row went over the wire, and enough octets did to carry the page.
   private var isHidden: Bool {
     let windows = Set(Self.windows(of: Array(DemoOrigin.secret.utf8)))
-    return self.wire.count > DemoOrigin.body.utf8.count && !Self.windows(of: self.wire).contains(where: windows.contains)
+    return self.wire.count > DemoOrigin.body.utf8.count
+      && !Self.windows(of: self.wire).contains(where: windows.contains)
   }
 
   var holds: Bool { self.isComplete && self.isHidden && self.level == "\(ProtectionLevel.confidentiality)" }
