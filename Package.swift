@@ -110,7 +110,8 @@ let package = Package(
     .testTarget(
       name: "SOCKSServerTests",
       dependencies: [
-        "SOCKSCore", "SOCKSNIO", "SOCKSServer", "SOCKSTestSupport", "Platform", nioCore, nioPosix, nioEmbedded, logging,
+        "SOCKSCore", "SOCKSNIO", "SOCKSGSSAPI", "SOCKSServer", "SOCKSTestSupport", "Platform", nioCore, nioPosix,
+        nioEmbedded, logging, serviceLifecycle,
       ],
       swiftSettings: settings),
     .testTarget(

@@ -144,8 +144,18 @@ public final class ServerNegotiationHandler: ChannelInboundHandler, RemovableCha
   }
 
   /// An event that is not octets, and all that follows from it.
-  private func event(_ context: ChannelHandlerContext, _ event: (inout ServerNegotiation) -> ServerNegotiation.Action) {
-    guard case .negotiating = self.state, !self.isRunning else { return }
+  private func event(
+    _ context: ChannelHandlerContext, _ event: @escaping (inout ServerNegotiation) -> ServerNegotiation.Action
+  ) {
+    guard case .negotiating = self.state else { return }
+    guard !self.isRunning else {
+      // Completions come after the call that they answer. One that does not must not be lost: nothing else would end
+      // the wait.
+      return context.eventLoop.assumeIsolated().execute { [weak self] in
+        guard let self, let context = self.context else { return }
+        self.event(context, event)
+      }
+    }
     self.isRunning = true
     self.phase = self.negotiation.phase
     let goesOn = self.run(event(&self.negotiation), context)

@@ -19,7 +19,7 @@ public final class StreamRelaySession {
     public var highWaterMark: Int
     /// With no octet in either direction for this long, the relay ends.
     public var idle: TimeAmount
-    /// The same, when one of the streams has ended.
+    /// The same, from the end of the first stream on; never longer than `idle`.
     public var halfClosedIdle: TimeAmount
 
     public init(
@@ -119,9 +119,9 @@ public final class StreamRelaySession {
 
   func receivedEnd(from side: StreamRelay.Side) {
     self.run(self.relay.receivedEnd(from: side))
-    guard self.onEnd != nil, self.relay.isHalfClosed, self.limits.halfClosedIdle < self.limits.idle else { return }
+    guard self.onEnd != nil else { return }
     self.idleTimer?.cancel()
-    self.scheduleIdleTimer(self.limits.halfClosedIdle)
+    self.scheduleIdleTimer(self.idleLimit)
   }
 
   /// The side's channel has closed, without an error before it. Where its sending side was ended already, that is how
@@ -173,11 +173,14 @@ public final class StreamRelaySession {
 
   // MARK: Idle time
 
+  private var idleLimit: TimeAmount {
+    self.relay.isHalfClosed ? min(self.limits.idle, self.limits.halfClosedIdle) : self.limits.idle
+  }
+
   private func scheduleIdleTimer(_ delay: TimeAmount) {
     self.idleTimer = self.eventLoop.assumeIsolated().scheduleTask(in: delay) { [weak self] in
       guard let self, self.onEnd != nil else { return }
-      let limit = self.relay.isHalfClosed ? self.limits.halfClosedIdle : self.limits.idle
-      let remaining = self.lastActivity + limit - self.eventLoop.now
+      let remaining = self.lastActivity + self.idleLimit - self.eventLoop.now
       guard remaining > .zero else {
         return self.finish(error: SOCKSError(.deadlinePassed, "nothing was relayed for too long"), side: nil)
       }

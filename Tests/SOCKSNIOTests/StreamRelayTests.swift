@@ -214,6 +214,27 @@ import Testing
     #expect(harness.ends.map(\.error?.code) == [.deadlinePassed])
   }
 
+  /// Both streams have ended, but one side takes nothing: the short limit still holds.
+  @Test func idleTimeWhenBothHaveEndedAndOctetsAreUnwritten() throws {
+    let harness = try Harness()
+    harness.target.probe.holdsWrites = true
+    harness.client.receive([0x01])
+    harness.client.receiveEnd()
+    harness.target.receiveEnd()
+    harness.advance(.seconds(10) - .nanoseconds(1))
+    #expect(harness.ends.isEmpty)
+    harness.advance(.nanoseconds(1))
+    #expect(harness.ends.map(\.error?.code) == [.deadlinePassed])
+  }
+
+  /// The operator's idle limit is the longest there is.
+  @Test func aHalfClosedStreamIsNotGivenMoreTime() throws {
+    let harness = try Harness(limits: .init(highWaterMark: 1_000, idle: .seconds(5), halfClosedIdle: .seconds(10)))
+    harness.client.receiveEnd()
+    harness.advance(.seconds(5))
+    #expect(harness.ends.map(\.error?.code) == [.deadlinePassed])
+  }
+
   @Test func aLimitFromOutside() throws {
     let harness = try Harness()
     harness.session?.end(SOCKSError(.refusedByRule))

@@ -121,6 +121,10 @@ public struct GSSAcceptorSubnegotiation: Hashable, Sendable {
     case .steppingContext(let round):
       switch result {
       case .continueNeeded(let token):
+        // An empty token would tell the client "ready", which it is not.
+        guard token.readableBytes > 0 else {
+          return self.fail(.contextFailed, "the library wants another token, and has none for the client")
+        }
         self.state = .awaitingToken(round: round + 1)
         return .send(.authentication(token: token))
       case .complete(let attributes, let token):

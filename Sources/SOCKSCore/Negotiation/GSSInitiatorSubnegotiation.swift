@@ -146,6 +146,9 @@ public struct GSSInitiatorSubnegotiation: Hashable, Sendable {
     case .steppingContext(let round):
       switch result {
       case .continueNeeded(let token):
+        guard token.readableBytes > 0 else {
+          return self.fail(.contextFailed, "the library wants another token, and has none for the gateway")
+        }
         self.state = .awaitingToken(round: round + 1)
         return .send(.authentication(token: token))
       case .complete(let attributes, let token):

@@ -179,6 +179,9 @@ public struct ServerNegotiation: Hashable, Sendable {
     do throws(SOCKSError) {
       guard let decoded = try SOCKSMethodOffer.decode(from: &buffer) else { return .readMore }
       offer = decoded
+    } catch  where error.code == .malformedMessage {
+      // An offer of no method: none is acceptable.
+      return self.refuseMethods(error)
     } catch {
       return self.fail(error)
     }
@@ -187,11 +190,8 @@ public struct ServerNegotiation: Hashable, Sendable {
         Self.knownMethods.contains(method) && offer.methods.contains(method)
       })
     else {
-      self.state = .ended
       let offered = offer.methods.map(\.description).joined(separator: ", ")
-      return .refuse(
-        answer: Self.encoded(SOCKSMethodSelection(method: .noneAcceptable).encode),
-        SOCKSError(.noAcceptableMethod, "the client offers only \(offered)"))
+      return self.refuseMethods(SOCKSError(.noAcceptableMethod, "the client offers only \(offered)"))
     }
     switch method {
     case .gssapi: self.state = .authenticatingGSS(.init(configuration: self.configuration.gss))
@@ -199,6 +199,12 @@ public struct ServerNegotiation: Hashable, Sendable {
     default: self.state = .awaitingRequest
     }
     return .send(Self.encoded(SOCKSMethodSelection(method: method).encode))
+  }
+
+  /// "If the selected METHOD is X'FF', none of the methods listed by the client are acceptable" (RFC 1928 section 3).
+  private mutating func refuseMethods(_ error: SOCKSError) -> Action {
+    self.state = .ended
+    return .refuse(answer: Self.encoded(SOCKSMethodSelection(method: .noneAcceptable).encode), error)
   }
 
   private mutating func receivedGSSMessage(

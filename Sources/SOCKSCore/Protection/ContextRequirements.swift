@@ -4,7 +4,7 @@ public struct ContextRequirements: Hashable, Sendable {
   public var services: SecurityContextAttributes.Services
   /// The encryption types allowed for the session key.
   public var encryptionTypes: Set<Int32>
-  /// The service names served (`socks`, `rcmd`), with any host name; nil on the client side, which names its target.
+  /// The service names served (`socks`, `rcmd`), each with some host name; nil on the client side, which names its target.
   public var servedNames: Set<String>?
   public var allowsAnonymous: Bool
 
@@ -41,12 +41,19 @@ public struct ContextRequirements: Hashable, Sendable {
       return SOCKSError(.contextTooWeak, "the initiator is anonymous")
     }
     if let servedNames = self.servedNames {
-      let service = attributes.acceptorName.prefix { $0 != "/" && $0 != "@" }
-      guard servedNames.contains(String(service)) else {
+      guard let service = Self.hostBasedService(attributes.acceptorName), servedNames.contains(service) else {
         return SOCKSError(.serviceNotServed, "the ticket is for \(escaped(attributes.acceptorName))")
       }
     }
     return nil
+  }
+
+  /// The service in `service/host@REALM`; nil for a principal without a host or with further components.
+  private static func hostBasedService(_ principal: String) -> String? {
+    let name = principal.utf8.prefix { $0 != UInt8(ascii: "@") }
+    let parts = name.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
+    guard parts.count == 2, let service = parts.first, let host = parts.last, !host.isEmpty else { return nil }
+    return String(service)
   }
 }
 

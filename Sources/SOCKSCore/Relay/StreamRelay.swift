@@ -54,8 +54,8 @@ public struct StreamRelay: Hashable, Sendable {
   public var octetsFromClient: UInt64 { self.fromClient.total }
   /// Octets that have come from the target.
   public var octetsFromTarget: UInt64 { self.fromTarget.total }
-  /// True when one stream has ended and the other has not.
-  public var isHalfClosed: Bool { self.fromClient.hasEnded != self.fromTarget.hasEnded }
+  /// True from the end of the first stream on; octets may still wait to be written when both have ended.
+  public var isHalfClosed: Bool { self.fromClient.hasEnded || self.fromTarget.hasEnded }
 
   /// True when nothing more will come from a side.
   public func hasEnded(_ side: Side) -> Bool { self[side].hasEnded }

@@ -2,6 +2,8 @@ import NIOCore
 
 /// On a listening channel: counts what is accepted, and accepts no more while the gateway is full. Clients wait in the
 /// system's queue meanwhile.
+///
+/// Each listener may have one accept under way, so with several of them the cap can be passed by their number less one.
 final class AcceptLimitHandler: ChannelDuplexHandler {
   typealias InboundIn = any Channel
   typealias InboundOut = any Channel
@@ -9,16 +11,31 @@ final class AcceptLimitHandler: ChannelDuplexHandler {
   typealias OutboundOut = Never
 
   private let registry: SessionRegistry
+  private var context: ChannelHandlerContext?
+  private var isWaiting = false
 
   init(registry: SessionRegistry) { self.registry = registry }
 
+  func handlerAdded(context: ChannelHandlerContext) { self.context = context }
+
+  func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
+
   func read(context: ChannelHandlerContext) {
-    let channel = NIOLoopBound(context, eventLoop: context.eventLoop)
+    guard !self.isWaiting else { return }
+    // The registry outlives the listener: it holds on to this handler, which then has no context any more.
+    let handler = NIOLoopBound(self, eventLoop: context.eventLoop)
     let eventLoop = context.eventLoop
     let hasRoom = self.registry.hasRoom {
-      eventLoop.execute { channel.value.read() }
+      eventLoop.execute { handler.value.roomMayBeThere() }
     }
-    if hasRoom { context.read() }
+    if hasRoom { context.read() } else { self.isWaiting = true }
+  }
+
+  /// Another listener may have been faster.
+  private func roomMayBeThere() {
+    self.isWaiting = false
+    guard let context = self.context else { return }
+    self.read(context: context)
   }
 
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {

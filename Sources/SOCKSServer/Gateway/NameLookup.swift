@@ -2,51 +2,61 @@ import NIOCore
 import Platform
 import SOCKSCore
 import SOCKSGSSAPI
+import Synchronization
 
 /// Resolves the names that clients ask for, off the event loop, with a bounded queue and a deadline.
 final class NameLookup: Sendable {
   private let pool: StepPool
   private let timeout: TimeAmount
   private let maximumAddresses: Int
+  private let lookUp: @Sendable (String, Int) -> Result<[IPAddress], SOCKSError>
 
-  init(pool: StepPool, timeout: TimeAmount, maximumAddresses: Int) {
+  /// - Parameter lookUp: may block; given the name and how many addresses are wanted at most.
+  init(
+    _ configuration: Configuration, pool: StepPool,
+    lookUp: @escaping @Sendable (String, Int) -> Result<[IPAddress], SOCKSError>
+  ) {
     self.pool = pool
-    self.timeout = timeout
-    self.maximumAddresses = maximumAddresses
+    self.timeout = TimeAmount(configuration.timeouts.resolve)
+    self.maximumAddresses = configuration.limits.addressesPerName
+    self.lookUp = lookUp
   }
 
   /// The addresses of a name, in the resolver's order.
   ///
-  /// A lookup that outlives its deadline keeps its thread and its place in the queue until the resolver gives up.
-  func addresses(of name: String, on eventLoop: any EventLoop) -> EventLoopFuture<[IPAddress]> {
+  /// A lookup that outlives its deadline keeps its thread until the resolver gives up. One that has not begun by then, or
+  /// when its client goes, is never begun.
+  func addresses(of name: String, attempt: DialAttempt) -> EventLoopFuture<[IPAddress]> {
+    let eventLoop = attempt.eventLoop
     let promise = eventLoop.makePromise(of: [IPAddress].self)
-    var isPending = true
+    let isWanted = Flag()
+    var timer: Scheduled<Void>?
     let settle: (Result<[IPAddress], SOCKSError>) -> Void = { result in
-      guard isPending else { return }
-      isPending = false
+      guard isWanted.lower() else { return }
+      timer?.cancel()
       switch result {
       case .success(let addresses): promise.succeed(addresses)
       case .failure(let error): promise.fail(error)
       }
     }
-    let timer = eventLoop.assumeIsolated().scheduleTask(in: self.timeout) {
+    timer = eventLoop.assumeIsolated().scheduleTask(in: self.timeout) {
       settle(.failure(SOCKSError(.deadlinePassed, "the name was not resolved in time")))
     }
+    attempt.whenGivenUp { settle(.failure(SOCKSError(.connectionClosed, "the client has gone"))) }
     let limit = self.maximumAddresses
-    let admitted = self.pool.submit(to: eventLoop) {
-      Self.lookUp(name, limit: limit)
+    let lookUp = self.lookUp
+    let admitted = self.pool.submit(to: eventLoop) { () -> Result<[IPAddress], SOCKSError> in
+      guard isWanted.isUp else { return .failure(SOCKSError(.tooBusy)) }
+      return lookUp(name, limit)
     } completion: { result in
-      timer.cancel()
       settle(result ?? .failure(SOCKSError(.tooBusy, "the gateway is stopping")))
     }
-    if !admitted {
-      timer.cancel()
-      settle(.failure(SOCKSError(.tooBusy, "too many names are being resolved")))
-    }
+    if !admitted { settle(.failure(SOCKSError(.tooBusy, "too many names are being resolved"))) }
     return promise.futureResult
   }
 
-  private static func lookUp(_ name: String, limit: Int) -> Result<[IPAddress], SOCKSError> {
+  /// What the system's resolver says.
+  @Sendable static func bySystem(_ name: String, limit: Int) -> Result<[IPAddress], SOCKSError> {
     do throws(AddressLookup.Failure) {
       let addresses = try AddressLookup.addresses(of: name, limit: limit).compactMap(IPAddress.init(octets:))
       return addresses.isEmpty ? .failure(SOCKSError(.hostUnreachable, "the name has no address")) : .success(addresses)
@@ -54,4 +64,14 @@ final class NameLookup: Sendable {
       return .failure(SOCKSError(.hostUnreachable, "\(error)"))
     }
   }
+}
+
+/// Up until somebody lowers it.
+private final class Flag: Sendable {
+  private let state = Atomic(true)
+
+  var isUp: Bool { self.state.load(ordering: .relaxed) }
+
+  /// True for the first who does.
+  func lower() -> Bool { self.state.exchange(false, ordering: .relaxed) }
 }

@@ -16,20 +16,31 @@ public final class ProxyServer: Service {
   private let logger: Logger
   private let group: any EventLoopGroup
   private let onListening: @Sendable ([SOCKSAddress]) -> Void
+  private let surroundings: GatewaySurroundings
 
   /// - Parameters:
   ///   - served: the principals of the keytab that are served, for the line of log that says what is listened on.
   ///   - onListening: called once, with the addresses that are listened on, when all of them are.
-  public init(
+  public convenience init(
     configuration: Configuration, served: String = "", logger: Logger,
     group: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton,
     onListening: @escaping @Sendable ([SOCKSAddress]) -> Void = { _ in }
+  ) {
+    self.init(
+      configuration: configuration, served: served, logger: logger, group: group,
+      surroundings: .system(configuration.kerberos.acceptor), onListening: onListening)
+  }
+
+  init(
+    configuration: Configuration, served: String, logger: Logger, group: any EventLoopGroup,
+    surroundings: GatewaySurroundings, onListening: @escaping @Sendable ([SOCKSAddress]) -> Void
   ) {
     self.configuration = configuration
     self.served = served
     self.logger = logger
     self.group = group
     self.onListening = onListening
+    self.surroundings = surroundings
   }
 
   /// - Throws: a ``SOCKSError`` when the keytab cannot be used, a ``ListenError`` when an address cannot be listened on.
@@ -38,26 +49,27 @@ public final class ProxyServer: Service {
     let limits = self.configuration.limits
     let steps = StepPool(threads: limits.authenticationThreads, limit: limits.authenticationSteps)
     let lookups = StepPool(threads: limits.lookupThreads, limit: limits.lookups)
+    // A resolver may hang for half a minute with nobody waiting for its answer any more: it does not hold up the end.
+    defer { Task { await lookups.shutdown() } }
     do {
       try await self.serve(steps: steps, lookups: lookups)
     } catch {
       await steps.shutdown()
-      await lookups.shutdown()
       throw error
     }
     await steps.shutdown()
-    await lookups.shutdown()
   }
 
   private func serve(steps: StepPool, lookups: StepPool) async throws {
-    let acceptor = try GSSAcceptorProvider(self.configuration.kerberos.acceptor, pool: steps)
+    let makeEstablishment = try self.surroundings.acquireAcceptor(steps)
     let registry = SessionRegistry(limit: self.configuration.limits.connections)
     // Bound first, so that the policy knows where the gateway listens; accepting begins when everything is ready.
     let listeners = try await Listeners.bind(self.configuration.listen, group: self.group, registry: registry)
     let addresses = listeners.addresses
     do {
       let services = SessionServices(
-        self.configuration, acceptor: acceptor, lookups: lookups, registry: registry,
+        self.configuration, makeEstablishment: makeEstablishment,
+        lookup: NameLookup(self.configuration, pool: lookups, lookUp: self.surroundings.lookUp), registry: registry,
         ownListeners: try ListenerEndpoint.endpoints(of: addresses), logger: self.logger)
       try await listeners.startAccepting(services)
     } catch {

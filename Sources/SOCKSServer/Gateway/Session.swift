@@ -9,7 +9,7 @@ final class Session: ServerNegotiationDelegate {
   private enum State {
     case negotiating
     /// The reply is due when the dial has ended.
-    case dialling
+    case dialling(DialAttempt)
     /// The target is there; the success reply is being written.
     case connected(any Channel)
     case relaying(StreamRelaySession)
@@ -32,11 +32,10 @@ final class Session: ServerNegotiationDelegate {
     }
     // Keeps the session alive as long as the connection.
     channel.closeFuture.assumeIsolated().whenComplete { _ in session.closed() }
-    let acceptor = services.acceptor
     let eventLoop = channel.eventLoop
     let handler = ServerNegotiationHandler(
       configuration: services.negotiation, timeouts: services.timeouts, selective: services.selective,
-      establishment: { acceptor.makeEstablishment(on: eventLoop) }, delegate: session)
+      establishment: { services.makeEstablishment(eventLoop) }, delegate: session)
     try channel.pipeline.syncOperations.addHandler(handler)
   }
 
@@ -53,8 +52,8 @@ final class Session: ServerNegotiationDelegate {
   /// The gateway is stopping: what relays may go on, the rest ends now.
   func drain() {
     switch self.state {
-    case .relaying, .ended: break
-    case .negotiating, .dialling, .connected: self.end(SOCKSError(.connectionClosed, "the gateway is stopping"))
+    case .relaying: break
+    case .negotiating, .dialling, .connected, .ended: self.end(SOCKSError(.connectionClosed, "the gateway is stopping"))
     }
   }
 
@@ -62,8 +61,8 @@ final class Session: ServerNegotiationDelegate {
     if self.record.error == nil { self.record.error = error }
     switch self.state {
     case .relaying(let relay): relay.end(error)
-    case .negotiating, .dialling, .connected: self.channel.close(promise: nil)
-    case .ended: break
+    // After a refusal the channel lingers for a while.
+    case .negotiating, .dialling, .connected, .ended: self.channel.close(promise: nil)
     }
   }
 
@@ -82,27 +81,53 @@ final class Session: ServerNegotiationDelegate {
 
   func negotiationReceivedRequest(_ request: SOCKSRequest, completion: @escaping (SOCKSReply, SOCKSError?) -> Void) {
     self.record.target = request.destination
-    self.state = .dialling
-    self.dial(request).assumeIsolated().whenComplete { result in
-      switch result {
-      case .success(let target): self.dialled(target, completion)
-      case .failure(let error):
-        let error = (error as? SOCKSError) ?? SOCKSError(.targetFailed, "\(error)")
-        completion(SOCKSReply(code: SOCKSReplyCode(refusing: error)), error)
+    let attempt = DialAttempt(eventLoop: self.channel.eventLoop)
+    self.state = .dialling(attempt)
+    // In the loop's next turn: completions may not come before this call has returned, and many failures are known at
+    // once.
+    self.channel.eventLoop.assumeIsolated().execute {
+      self.dial(request, attempt, completion)
+    }
+  }
+
+  private func dial(
+    _ request: SOCKSRequest, _ attempt: DialAttempt, _ completion: @escaping (SOCKSReply, SOCKSError?) -> Void
+  ) {
+    guard case .dialling = self.state else { return }
+    switch self.access(for: request) {
+    case .failure(let error):
+      Self.refuse(error, completion)
+    case .success(let access):
+      var hasAllowed = false
+      let dial = self.services.dialler.dial(access.host, port: access.port, attempt: attempt) { address in
+        let decision = self.services.policy.decision(for: access, reaching: address)
+        // Until one is reached: the rule of the first address, or of the first that may be dialled.
+        if self.record.rule == nil || decision.isAllowed && !hasAllowed { self.record.rule = decision.rule }
+        hasAllowed = hasAllowed || decision.isAllowed
+        return decision
+      }
+      dial.assumeIsolated().whenComplete { result in
+        switch result {
+        case .success(let target): self.dialled(target, access, completion)
+        case .failure(let error):
+          Self.refuse((error as? SOCKSError) ?? SOCKSError(.targetFailed, "\(error)"), completion)
+        }
       }
     }
   }
 
-  private func dial(_ request: SOCKSRequest) -> EventLoopFuture<any Channel> {
-    let eventLoop = self.channel.eventLoop
-    // Completions may not come before the call has returned; refusals are known at once.
-    func refused(_ detail: String) -> EventLoopFuture<any Channel> {
-      let promise = eventLoop.makePromise(of: (any Channel).self)
-      eventLoop.execute { promise.fail(SOCKSError(.refusedByRule, detail)) }
-      return promise.futureResult
+  private static func refuse(_ error: SOCKSError, _ completion: (SOCKSReply, SOCKSError?) -> Void) {
+    completion(SOCKSReply(code: SOCKSReplyCode(refusing: error)), error)
+  }
+
+  /// What the rules are asked; an error when the answer is known before anything is resolved.
+  private func access(for request: SOCKSRequest) -> Result<AccessRequest, SOCKSError> {
+    guard let identity = self.identity else {
+      return .failure(SOCKSError(.refusedByRule, "the principal's name cannot be read"))
     }
-    guard let identity = self.identity else { return refused("the principal's name cannot be read") }
-    guard case .address(let client)? = self.record.client?.host else { return refused("the client has no address") }
+    guard case .address(let client)? = self.record.client?.host else {
+      return .failure(SOCKSError(.refusedByRule, "the client has no address"))
+    }
     let host: TargetHost =
       switch request.destination.host {
       case .address(let address): .address(address)
@@ -110,22 +135,26 @@ final class Session: ServerNegotiationDelegate {
       }
     let access = AccessRequest(
       command: .connect, identity: identity, client: client, host: host, port: request.destination.port)
-    // Before anything is resolved: who may not connect causes no query.
+    // Who may not connect causes no query.
     if case .refused(let decision) = self.services.policy.preliminaryDecision(for: access) {
       self.record.rule = decision.rule
-      return refused(decision.description)
+      return .failure(SOCKSError(.refusedByRule, decision.description))
     }
-    return self.services.dialler.dial(host, port: request.destination.port, on: eventLoop) { address in
-      let decision = self.services.policy.decision(for: access, reaching: address)
-      self.record.rule = decision.rule
-      return decision
-    }
+    return .success(access)
   }
 
-  private func dialled(_ target: any Channel, _ completion: (SOCKSReply, SOCKSError?) -> Void) {
+  private func dialled(
+    _ target: any Channel, _ access: AccessRequest, _ completion: (SOCKSReply, SOCKSError?) -> Void
+  ) {
     guard case .dialling = self.state, self.channel.isActive else { return target.close(promise: nil) }
+    guard target.isActive else {
+      return Self.refuse(SOCKSError(.targetFailed, "the target closed the connection at once"), completion)
+    }
     self.state = .connected(target)
     self.record.reached = target.remoteAddress.flatMap(SOCKSAddress.init)
+    if case .address(let address)? = self.record.reached?.host {
+      self.record.rule = self.services.policy.decision(for: access, reaching: address).rule
+    }
     let bound = target.localAddress.flatMap(SOCKSAddress.init) ?? .unspecified
     completion(SOCKSReply(code: .succeeded, bound: bound), nil)
   }
@@ -165,10 +194,17 @@ final class Session: ServerNegotiationDelegate {
     if self.record.error == nil { self.record.error = end.error }
   }
 
+  /// Nothing becomes of the target: what there is of it goes.
   private func closeTarget() {
-    guard case .connected(let target) = self.state else { return }
-    self.state = .ended
-    target.close(promise: nil)
+    switch self.state {
+    case .dialling(let attempt):
+      self.state = .ended
+      attempt.giveUp()
+    case .connected(let target):
+      self.state = .ended
+      target.close(promise: nil)
+    case .negotiating, .relaying, .ended: break
+    }
   }
 
   /// The connection is gone: the record is complete.
@@ -180,10 +216,11 @@ final class Session: ServerNegotiationDelegate {
     self.state = .ended
     self.expiryTimer?.cancel()
     self.expiryTimer = nil
-    self.services.registry.remove(id: self.record.id)
     self.services.logger.log(
       level: self.record.logLevel, "session ended",
       metadata: self.record.metadata(ended: self.channel.eventLoop.now))
+    // Last: the gateway may stop with its last session.
+    self.services.registry.remove(id: self.record.id)
   }
 
   // MARK: Ticket lifetime

@@ -34,13 +34,13 @@ struct SessionRecord {
     var metadata: Logger.Metadata = ["session": "\(self.id)"]
     metadata["client"] = self.client.map { "\($0)" }
     if let attributes = self.attributes {
-      metadata["principal"] = "\(escaped(attributes.initiatorName))"
-      metadata["service"] = "\(escaped(attributes.acceptorName))"
+      metadata["principal"] = "\(Self.word(attributes.initiatorName))"
+      metadata["service"] = "\(Self.word(attributes.acceptorName))"
       metadata["mechanism"] = "\(attributes.mechanism)"
       metadata["enctype"] = attributes.encryptionType.map { "\(Self.name(ofEncryptionType: $0))" }
     }
     metadata["level"] = self.level.map { "\($0)" }
-    metadata["target"] = self.target.map { "\(escaped($0.description))" }
+    metadata["target"] = self.target.map { "\(Self.word($0.description))" }
     metadata["reached"] = self.reached.map { "\($0)" }
     metadata["rule"] = self.rule.map { "\(escaped($0.description))" }
     metadata["octets_up"] = "\(self.octetsFromClient)"
@@ -55,6 +55,11 @@ struct SessionRecord {
     metadata["phase"] = self.phase.map { "\($0.rawValue)" }
     if self.outlivedTicket { metadata["ticket"] = "expired during the session" }
     return metadata
+  }
+
+  /// A name as one word: with a space in it, it could pass for the next field of a line.
+  private static func word(_ text: String) -> String {
+    escaped(text).replacing(" ", with: "\\u{20}")
   }
 
   /// The one place where an error becomes a log level.

@@ -12,6 +12,15 @@ final class SessionRegistry: Sendable {
     var isDraining = false
     var waitingForRoom: [@Sendable () -> Void] = []
     var waitingForEnd: [CheckedContinuation<Void, Never>] = []
+
+    /// A connection is gone when its session has told of it, too: the two are not told in a fixed order.
+    var isEmpty: Bool { self.connections == 0 && self.sessions.isEmpty }
+
+    mutating func takeWaitingForEnd() -> [CheckedContinuation<Void, Never>] {
+      guard self.isEmpty else { return [] }
+      defer { self.waitingForEnd = [] }
+      return self.waitingForEnd
+    }
   }
 
   private let state = Mutex(State())
@@ -21,6 +30,8 @@ final class SessionRegistry: Sendable {
   init(limit: Int) { self.limit = limit }
 
   var connections: Int { self.state.withLock { $0.connections } }
+  /// Sessions that have not written their record.
+  var sessions: Int { self.state.withLock { $0.sessions.count } }
 
   /// A connection has been accepted.
   func accepted() { self.state.withLock { $0.connections += 1 } }
@@ -31,9 +42,7 @@ final class SessionRegistry: Sendable {
       state.connections -= 1
       let resume = state.connections < self.limit ? state.waitingForRoom : []
       if !resume.isEmpty { state.waitingForRoom = [] }
-      let ended = state.connections == 0 ? state.waitingForEnd : []
-      if !ended.isEmpty { state.waitingForEnd = [] }
-      return (resume, ended)
+      return (resume, state.takeWaitingForEnd())
     }
     for call in resume { call() }
     for continuation in ended { continuation.resume() }
@@ -66,7 +75,14 @@ final class SessionRegistry: Sendable {
     }
   }
 
-  func remove(id: UInt64) { self.state.withLock { _ = $0.sessions.removeValue(forKey: id) } }
+  /// The session has ended, and its record is written.
+  func remove(id: UInt64) {
+    let ended = self.state.withLock { state in
+      state.sessions.removeValue(forKey: id)
+      return state.takeWaitingForEnd()
+    }
+    for continuation in ended { continuation.resume() }
+  }
 
   /// Takes no new sessions from now on; those that do not relay yet end at once.
   func beginDraining() {
@@ -83,12 +99,12 @@ final class SessionRegistry: Sendable {
     self.each(of: sessions) { $0.end(error) }
   }
 
-  /// Returns when no connection is left.
+  /// Returns when no connection is left, and every record is written.
   func waitUntilEmpty() async {
     await withCheckedContinuation { continuation in
       let isEmpty = self.state.withLock { state in
-        if state.connections > 0 { state.waitingForEnd.append(continuation) }
-        return state.connections == 0
+        if !state.isEmpty { state.waitingForEnd.append(continuation) }
+        return state.isEmpty
       }
       if isEmpty { continuation.resume() }
     }

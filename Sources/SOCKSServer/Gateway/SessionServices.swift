@@ -9,7 +9,8 @@ struct SessionServices: Sendable {
   var negotiation: ServerNegotiation.Configuration
   var timeouts: NegotiationTimeouts
   var selective: SelectiveSealing.Policy
-  var acceptor: GSSAcceptorProvider
+  /// Makes a context to accept, for a channel of this event loop.
+  var makeEstablishment: GatewaySurroundings.MakeEstablishment
   var policy: AccessPolicy
   var dialler: TargetDialler
   var relay: StreamRelaySession.Limits
@@ -23,8 +24,8 @@ struct SessionServices: Sendable {
 
 extension SessionServices {
   init(
-    _ configuration: Configuration, acceptor: GSSAcceptorProvider, lookups: StepPool, registry: SessionRegistry,
-    ownListeners: Set<ListenerEndpoint>, logger: Logger
+    _ configuration: Configuration, makeEstablishment: @escaping GatewaySurroundings.MakeEstablishment,
+    lookup: NameLookup, registry: SessionRegistry, ownListeners: Set<ListenerEndpoint>, logger: Logger
   ) {
     let policy = AccessPolicy(rules: configuration.rules, ownListeners: ownListeners)
     let kerberos = configuration.kerberos
@@ -39,13 +40,9 @@ extension SessionServices {
       method: TimeAmount(timeouts.method), authentication: TimeAmount(timeouts.authentication),
       level: TimeAmount(timeouts.level), request: TimeAmount(timeouts.request))
     self.selective = kerberos.selective.seal
-    self.acceptor = acceptor
+    self.makeEstablishment = makeEstablishment
     self.policy = policy
-    self.dialler = TargetDialler(
-      lookup: NameLookup(
-        pool: lookups, timeout: TimeAmount(timeouts.resolve),
-        maximumAddresses: configuration.limits.addressesPerName),
-      timeout: TimeAmount(timeouts.connect))
+    self.dialler = TargetDialler(lookup: lookup, timeout: TimeAmount(timeouts.connect))
     self.relay = StreamRelaySession.Limits(
       highWaterMark: configuration.limits.relayBuffer, idle: TimeAmount(timeouts.idle))
     self.closesOnExpiry = kerberos.expired == .close

@@ -16,13 +16,14 @@ struct TargetDialler: Sendable {
   ///
   /// - Parameter decide: the policy's word on one address.
   func dial(
-    _ host: TargetHost, port: UInt16, on eventLoop: any EventLoop,
+    _ host: TargetHost, port: UInt16, attempt: DialAttempt,
     decide: @escaping (IPAddress) -> AccessDecision
   ) -> EventLoopFuture<any Channel> {
+    let eventLoop = attempt.eventLoop
     let addresses: EventLoopFuture<[IPAddress]> =
       switch host {
       case .address(let address): eventLoop.makeSucceededFuture([address])
-      case .name(let name): self.lookup.addresses(of: name.description, on: eventLoop)
+      case .name(let name): self.lookup.addresses(of: name.description, attempt: attempt)
       }
     return addresses.assumeIsolated().flatMap { addresses in
       let allowed = addresses.filter { decide($0).isAllowed }
@@ -30,28 +31,31 @@ struct TargetDialler: Sendable {
         let reason = addresses.first.map { decide($0).description } ?? "the name has no address"
         return eventLoop.makeFailedFuture(SOCKSError(.refusedByRule, reason))
       }
-      return self.connect(to: allowed, port: port, on: eventLoop)
+      return self.connect(to: allowed, port: port, attempt: attempt)
     }.nonisolated()
   }
 
   private func connect(
-    to addresses: [IPAddress], port: UInt16, on eventLoop: any EventLoop
+    to addresses: [IPAddress], port: UInt16, attempt: DialAttempt
   ) -> EventLoopFuture<any Channel> {
-    let bootstrap = ClientBootstrap(group: eventLoop)
+    let bound = NIOLoopBound(attempt, eventLoop: attempt.eventLoop)
+    let bootstrap = ClientBootstrap(group: attempt.eventLoop)
       .connectTimeout(self.timeout)
-      .channelInitializer { RelayChannelOptions.apply(to: $0) }
+      .channelInitializer { channel in
+        RelayChannelOptions.apply(to: channel).flatMapThrowing { try bound.value.add(channel) }
+      }
     do {
       let connection: EventLoopFuture<any Channel>
       if addresses.count == 1, let address = addresses.first {
         connection = bootstrap.connect(to: try SocketAddress(address, port: port))
       } else {
-        let resolver = try AllowedAddresses(addresses, port: port, eventLoop: eventLoop)
+        let resolver = try AllowedAddresses(addresses, port: port, eventLoop: attempt.eventLoop)
         // The name is never looked at: the resolver has the addresses.
         connection = bootstrap.resolver(resolver).connect(host: "target", port: Int(port))
       }
       return connection.flatMapErrorThrowing { throw SOCKSError(dialling: $0) }
     } catch {
-      return eventLoop.makeFailedFuture(SOCKSError(dialling: error))
+      return attempt.eventLoop.makeFailedFuture(SOCKSError(dialling: error))
     }
   }
 }

@@ -36,6 +36,22 @@ import Testing
     }
   }
 
+  /// Controls of the upper half, spaces of all kinds, line separators, marks that turn the direction of writing.
+  @Test(
+    arguments: [
+      0x80, 0x85, 0x9b, 0x9f, 0xa0, 0xad, 0x1680, 0x2003, 0x200b, 0x200e, 0x202e, 0x2028, 0x2029, 0x2066, 0x3000,
+      0xfeff,
+      0xe0041,
+    ] as [UInt32])
+  func everyInvisibleCharacterIsRefused(value: UInt32) throws {
+    let scalar = try #require(Unicode.Scalar(value))
+    #expect(throws: SOCKSError(.valueOutOfRange)) { try DomainName("a\(Character(scalar))b") }
+    var buffer = ByteBuffer()
+    let name = Array("a\(Character(scalar))b".utf8)
+    buffer.writeBytes([0x05, 0x01, 0x00, 0x03, UInt8(name.count)] + name + [0x00, 0x50])
+    #expect(throws: SOCKSError(.malformedMessage)) { try SOCKSRequest.decode(from: &buffer) }
+  }
+
   @Test func literalsInNameFieldsAreNormalized() throws {
     #expect(SOCKSHost.name(try DomainName("127.0.0.1")).normalized == .address(.v4(0x7f00_0001)))
     #expect(SOCKSHost.name(try DomainName("::1")).normalized == .address(.v6(high: 0, low: 1)))

@@ -33,6 +33,7 @@ import Testing
     (.reply, "04", .wrongVersion),
     (.reply, "05 00 00 02", .unsupportedAddressType),
     (.reply, "05 00 00 03 00", .malformedMessage),
+    (.reply, "05 00 00 03 01 ff", .malformedMessage),
     (.passwordRequest, "05", .wrongVersion),
     (.passwordRequest, "02", .wrongVersion),
     (.passwordResponse, "05", .wrongVersion),

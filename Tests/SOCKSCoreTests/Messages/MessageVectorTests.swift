@@ -75,6 +75,16 @@ struct MessageVector: Sendable, CustomTestStringConvertible {
 }
 
 @Suite struct MessageVectorTests {
+  /// The address of a refusal that cannot be read does not hide the refusal.
+  @Test(arguments: ["00", "02 00000000 0000", "03 00 0000", "03 01 ff 0000", "05", "ff ffff"])
+  func aRefusalWithAStrangeAddressIsARefusal(address: String) throws {
+    for code in UInt8(1)...0xff {
+      var buffer = ByteBuffer(bytes: [0x05, code, 0x00] + [UInt8](hex: address))
+      #expect(try SOCKSReply.decode(from: &buffer) == SOCKSReply(code: SOCKSReplyCode(rawValue: code)))
+      #expect(buffer.readableBytes == 0)
+    }
+  }
+
   @Test(arguments: try MessageVector.all())
   func encodesToTheOctets(_ vector: MessageVector) throws {
     #expect(try vector.message.encode() == vector.octets)

@@ -10,7 +10,8 @@ import Testing
 
   enum Event: CaseIterable {
     case begin, token, emptyToken, level, data, abort, malformed
-    case stepContinues, stepCompletes, stepCompletesEmpty, stepCompletesWithToken, stepCompletesTooWeak, stepFails
+    case stepContinues, stepContinuesSilently, stepCompletes, stepCompletesEmpty, stepCompletesWithToken,
+      stepCompletesTooWeak, stepFails
     case levelWrapped, levelWrapFails, levelUnwrapped, levelUnwrapFails, deadline
   }
 
@@ -48,6 +49,7 @@ import Testing
     case .abort: machine.receivedMessage(.abort)
     case .malformed: machine.receivedMalformedMessage(SOCKSError(.wrongVersion))
     case .stepContinues: machine.stepFinished(.continueNeeded(token: Self.token))
+    case .stepContinuesSilently: machine.stepFinished(.continueNeeded(token: ByteBuffer()))
     case .stepCompletes: machine.stepFinished(.complete(.strong, token: nil))
     case .stepCompletesEmpty: machine.stepFinished(.complete(.strong, token: ByteBuffer()))
     case .stepCompletesWithToken: machine.stepFinished(.complete(.strong, token: Self.token))
@@ -80,7 +82,7 @@ import Testing
       return .send(.authentication(token: Self.token))
     case (.stepping, .stepCompletes), (.stepping, .stepCompletesEmpty): return .wrapProtectionLevel(0x02)
     case (.stepping, .stepCompletesTooWeak): return fail(.contextTooWeak)
-    case (.stepping, .stepFails): return fail(.contextFailed)
+    case (.stepping, .stepFails), (.stepping, .stepContinuesSilently): return fail(.contextFailed)
 
     case (.awaitingToken, .token): return .stepContext(token: Self.token)
     // Ready before the context is complete on this side: nothing has proved who the server is.

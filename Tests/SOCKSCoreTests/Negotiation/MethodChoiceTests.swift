@@ -35,6 +35,11 @@ import Testing
       Self.answer(methods, to: offer) == .refuse(answer: ByteBuffer(0x05, 0xff), SOCKSError(.noAcceptableMethod)))
   }
 
+  @Test func anOfferOfNothingIsAnsweredToo() {
+    #expect(
+      Self.answer([.gssapi], to: []) == .refuse(answer: ByteBuffer(0x05, 0xff), SOCKSError(.malformedMessage)))
+  }
+
   @Test func noMethodLeadsPastAuthentication() {
     for method in UInt8.min...UInt8.max {
       let methods = [SOCKSMethod(rawValue: method)]

@@ -104,7 +104,7 @@ import Testing
       switch message {
       case .offerGSSAPI: return ([.clear([0x05, 0x01])], .token)
       // A request in clear begins like an offer of method X'00'.
-      case .offerOthers, .requestInClear: return ([.clear([0x05, 0xff]), .closed], .closed)
+      case .offerOthers, .offerNothing, .requestInClear: return ([.clear([0x05, 0xff]), .closed], .closed)
       default: return close
       }
     case .token:

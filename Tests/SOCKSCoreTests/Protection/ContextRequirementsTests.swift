@@ -62,7 +62,7 @@ import Testing
   }
 
   @Test(arguments: [
-    "socks/gw.example.com@EXAMPLE.COM", "rcmd/gw.example.com@EXAMPLE.COM", "socks/other@OTHER", "socks@EXAMPLE.COM",
+    "socks/gw.example.com@EXAMPLE.COM", "rcmd/gw.example.com@EXAMPLE.COM", "socks/other@OTHER",
   ])
   func aServedNameIsTaken(name: String) {
     var attributes = SecurityContextAttributes.strong
@@ -73,6 +73,8 @@ import Testing
   @Test(arguments: [
     "host/gw.example.com@EXAMPLE.COM", "HTTP/gw.example.com@EXAMPLE.COM", "sock/gw@R", "sockss/gw@R", "SOCKS/gw@R",
     "socks\\/gw@R", "\\socks/gw@R", " socks/gw@R", "host/socks@R", "host@socks", "", "/", "@", "@socks",
+    // Without a host, or with more than one.
+    "socks@EXAMPLE.COM", "socks/@EXAMPLE.COM", "socks", "socks/", "socks/gw/other@R", "socks//gw@R", "/gw@R",
   ])
   func anyOtherNameIsRefused(name: String) {
     var attributes = SecurityContextAttributes.strong

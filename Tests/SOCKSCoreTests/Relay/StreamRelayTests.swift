@@ -64,7 +64,18 @@ import Testing
     #expect(actions == read)
     let last = relay.receivedEnd(from: side.other)
     #expect(last == [side == .client ? .endClientOutput : .endTargetOutput, .finish])
-    #expect(!relay.isHalfClosed)
+  }
+
+  /// With both streams ended, octets may still wait for a slow reader: that is no time for long patience.
+  @Test(arguments: StreamRelay.Side.allCases)
+  func theHalfClosedStateLastsFromTheFirstEnd(side: StreamRelay.Side) {
+    var relay = StreamRelay(highWaterMark: 100)
+    _ = relay.began()
+    relay.received(1, from: side)
+    _ = relay.receivedEnd(from: side)
+    #expect(relay.isHalfClosed)
+    let waiting = relay.receivedEnd(from: side.other)
+    #expect(!waiting.contains(.finish) && relay.isHalfClosed)
   }
 
   @Test func nothingHappensAfterTheFinish() {

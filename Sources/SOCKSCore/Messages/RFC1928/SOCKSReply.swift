@@ -13,7 +13,8 @@ public struct SOCKSReply: Hashable, Sendable {
 
   /// Reads one reply; nil, and nothing consumed, when more octets are needed. At most 262 octets are looked at.
   ///
-  /// The reserved octet of a reply is not looked at: servers in the field are careless with it, and it means nothing.
+  /// The reserved octet of a reply is not looked at: servers in the field are careless with it, and it means nothing. Nor
+  /// is the address of a failure that cannot be read: the code is what the client has to know. All that came is consumed then.
   ///
   /// - Throws: `wrongVersion`, `malformedMessage`, `unsupportedAddressType`.
   public static func decode(from buffer: inout ByteBuffer) throws(SOCKSError) -> Self? {
@@ -21,9 +22,16 @@ public struct SOCKSReply: Hashable, Sendable {
     guard let version: UInt8 = reading.readInteger() else { return nil }
     try SOCKSVersion.check(version, is: SOCKSVersion.socks5, in: "the reply")
     guard let (code, _) = reading.readMultipleIntegers(as: (UInt8, UInt8).self) else { return nil }
-    guard let bound = try SOCKSAddress.read(from: &reading) else { return nil }
-    buffer = reading
-    return Self(code: SOCKSReplyCode(rawValue: code), bound: bound)
+    let replyCode = SOCKSReplyCode(rawValue: code)
+    do throws(SOCKSError) {
+      guard let bound = try SOCKSAddress.read(from: &reading) else { return nil }
+      buffer = reading
+      return Self(code: replyCode, bound: bound)
+    } catch {
+      guard replyCode != .succeeded else { throw error }
+      buffer.moveReaderIndex(to: buffer.writerIndex)
+      return Self(code: replyCode)
+    }
   }
 
   public func encode(into buffer: inout ByteBuffer) {

@@ -1,0 +1,33 @@
+import NIOCore
+
+/// One dial under way, so that it can be given up: with the client gone, its connections must not linger until their
+/// deadline. Belongs to one event loop.
+final class DialAttempt {
+  let eventLoop: any EventLoop
+  private(set) var isGivenUp = false
+  /// At most one for each address of the target; those that have lost are closed.
+  private var channels: [any Channel] = []
+  private var onGivingUp: (() -> Void)?
+
+  init(eventLoop: any EventLoop) { self.eventLoop = eventLoop }
+
+  /// A connection is about to be made.
+  func add(_ channel: any Channel) throws {
+    guard !self.isGivenUp else { throw ChannelError.ioOnClosedChannel }
+    self.channels.append(channel)
+  }
+
+  /// What to do when the client goes before the name is resolved.
+  func whenGivenUp(_ body: @escaping () -> Void) { self.onGivingUp = body }
+
+  /// Closes what there is, and lets nothing new begin.
+  func giveUp() {
+    self.isGivenUp = true
+    let body = self.onGivingUp
+    self.onGivingUp = nil
+    body?()
+    let channels = self.channels
+    self.channels = []
+    for channel in channels { channel.close(promise: nil) }
+  }
+}

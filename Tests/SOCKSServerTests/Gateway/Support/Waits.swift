@@ -1,0 +1,83 @@
+import NIOCore
+import NIOPosix
+import Platform
+import SOCKSCore
+import Synchronization
+
+/// Holds threads up until it is opened.
+final class Gate: Sendable {
+  private let lock = NIOThreadedGate()
+  private let entries: AsyncStream<Void>
+  private let continuation: AsyncStream<Void>.Continuation
+
+  init() { (self.entries, self.continuation) = AsyncStream.makeStream() }
+
+  /// Blocks the thread.
+  func wait() {
+    self.continuation.yield()
+    self.lock.wait()
+  }
+
+  func open() { self.lock.open() }
+
+  /// Returns when a thread has come to wait.
+  func entered() async {
+    for await _ in self.entries { return }
+  }
+}
+
+/// A future that is waited for with a thread: the loop that completes it is nobody else's.
+private final class NIOThreadedGate: Sendable {
+  private let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+  private let promise: EventLoopPromise<Void>
+
+  init() { self.promise = self.group.next().makePromise() }
+
+  func wait() { try? self.promise.futureResult.wait() }
+  func open() { self.promise.succeed() }
+  deinit { self.group.shutdownGracefully { _ in } }
+}
+
+/// The machine's sockets that some process holds.
+enum Sockets {
+  /// Those whose own port, or their peer's, is this one; listeners count too.
+  static func count(port: UInt16) -> Int {
+    guard let table = try? FileContents.read(path: "/proc/net/tcp", limit: 1 << 26) else { return -1 }
+    return table.split(separator: UInt8(ascii: "\n")).dropFirst().count { line in
+      let fields = line.split(separator: UInt8(ascii: " ")).map { String(decoding: $0, as: UTF8.self) }
+      // A socket that nobody holds any more has no inode.
+      guard fields.count >= 10, fields[9] != "0" else { return false }
+      return fields[1...2].contains { $0.split(separator: ":").last.flatMap { UInt16($0, radix: 16) } == port }
+    }
+  }
+
+  /// Asks again until it is so; the suite's time limit ends a wait in vain.
+  static func wait(port: UInt16, until count: Int) async {
+    while self.count(port: port) != count { await Task.yield() }
+  }
+}
+
+/// A listener whose queue is full: connections to it get no answer.
+final class SilentTarget: Sendable {
+  private let listener: any Channel
+  private let fillers: [any Channel]
+
+  init() async throws {
+    let group = MultiThreadedEventLoopGroup.singleton
+    self.listener = try await ServerBootstrap(group: group)
+      .serverChannelOption(.backlog, value: 1)
+      .serverChannelOption(.autoRead, value: false)
+      .bind(host: "127.0.0.1", port: 0).get()
+    guard let address = self.listener.localAddress else { throw SOCKSError(.connectionClosed) }
+    var fillers: [any Channel] = []
+    // The system's queue holds one more than it is told.
+    for _ in 0..<2 { fillers.append(try await ClientBootstrap(group: group).connect(to: address).get()) }
+    self.fillers = fillers
+  }
+
+  var port: UInt16 { UInt16(clamping: self.listener.localAddress?.port ?? 0) }
+
+  func close() async {
+    for channel in self.fillers + [self.listener] { try? await channel.close() }
+  }
+}
