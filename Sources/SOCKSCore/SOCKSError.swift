@@ -198,7 +198,8 @@ extension SOCKSError.Code.Base {
     case .contextFailed, .protectionFailed, .noCredentials, .credentialsExpired, .unknownService,
       .authorityUnreachable, .clockSkew:
       .securityLibrary
-    case .connectionRefused, .hostUnreachable, .networkUnreachable, .targetFailed, .deadlinePassed, .connectionClosed, .tooBusy:
+    case .connectionRefused, .hostUnreachable, .networkUnreachable, .targetFailed, .deadlinePassed, .connectionClosed,
+      .tooBusy:
       .network
     case .valueOutOfRange:
       .localMisuse
