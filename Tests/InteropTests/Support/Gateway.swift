@@ -51,18 +51,18 @@ struct Gateway: Sendable {
     guard status == .exited(0) else { throw GatewayError(account: "ended with \(status)\n\(await child.account)") }
   }
 
-  /// The records of sessions so far, when there are at least `count`.
+  /// The records of all sessions so far, when there are at least `count`.
   func sessions(_ count: Int, within limit: Duration = .seconds(20)) async throws -> [LogLine] {
-    try await child.diagnostics.wait(within: limit) { lines in
-      lines.count { LogLine($0).message == "session ended" } >= count
-    }
+    try await child.diagnostics.wait(within: limit) { lines in lines.count(where: Self.isRecord) >= count }
     return await sessions
   }
 
-  /// The records of sessions so far.
+  /// The records of all sessions so far.
   var sessions: [LogLine] {
-    get async { await child.diagnostics.all.map(LogLine.init).filter { $0.message == "session ended" } }
+    get async { await child.diagnostics.all.filter(Self.isRecord).map(LogLine.init) }
   }
+
+  private static func isRecord(_ line: String) -> Bool { line.hasSuffix("] session ended") }
 }
 
 /// A gateway that did not do as told.
