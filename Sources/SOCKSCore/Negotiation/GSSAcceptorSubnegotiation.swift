@@ -79,9 +79,6 @@ public struct GSSAcceptorSubnegotiation: Hashable, Sendable {
       case .authentication(let token):
         // With SPNEGO an empty first token makes the library answer, and hold a context for a peer that proved nothing.
         guard token.readableBytes > 0 else { return self.fail(.emptyToken, "an authentication token is empty") }
-        guard round <= self.configuration.maximumRounds else {
-          return self.fail(.tooManyRounds, "more than \(self.configuration.maximumRounds) authentication messages")
-        }
         self.state = .steppingContext(round: round)
         return .stepContext(token: token)
       case .protectionLevel, .encapsulation:
@@ -121,9 +118,13 @@ public struct GSSAcceptorSubnegotiation: Hashable, Sendable {
     case .steppingContext(let round):
       switch result {
       case .continueNeeded(let token):
-        // An empty token would tell the client "ready", which it is not.
+        guard round < self.configuration.maximumRounds else {
+          return self.fail(.tooManyRounds, "no context after \(round) authentication messages")
+        }
+        // To the client an empty token says that the context stands (section 3.6). MIT's library asks for more without
+        // a token when a first token names Kerberos but holds no AP-REQ.
         guard token.readableBytes > 0 else {
-          return self.fail(.contextFailed, "the library wants another token, and has none for the client")
+          return self.fail(.contextFailed, "the library asks for a further message, and has no answer to this one")
         }
         self.state = .awaitingToken(round: round + 1)
         return .send(.authentication(token: token))
