@@ -121,7 +121,8 @@ let package = Package(
       ],
       swiftSettings: settings),
     .testTarget(
-      name: "InteropTests", dependencies: ["ThrowawayRealm", subprocess, nioCore, nioPosix], exclude: ["Peers"],
+      name: "InteropTests", dependencies: ["ThrowawayRealm", "Platform", subprocess, nioCore, nioPosix],
+      exclude: ["Peers"],
       swiftSettings: settings),
   ],
   swiftLanguageModes: [.v6]

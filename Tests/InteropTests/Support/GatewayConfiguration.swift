@@ -1,0 +1,30 @@
+/// A configuration file for `garterd`, for the user and the services of ``InteropRealm``.
+struct GatewayConfiguration: Sendable {
+  var listen = ["127.0.0.1:0"]
+  /// Further lines of `kerberos`, such as `levels: [integrity]`.
+  var kerberos: [String] = []
+  /// Lines of `timeouts`, such as `authentication: 2s`.
+  var timeouts: [String] = []
+  /// Lines of `limits`.
+  var limits: [String] = []
+  /// Everything on loopback, for the user.
+  var rules = [
+    #"{allow: [connect], principals: ["alice@GARTER.TEST"], to: [127.0.0.0/8, "::1", localhost]}"#
+  ]
+
+  func text(keytab: String, replayCache: String) -> String {
+    """
+    listen:
+    \(listen.map { "  - address: \"\($0)\"" }.joined(separator: "\n"))
+    kerberos:
+    \(section(["keytab: \(keytab)", "replay_cache: \(replayCache)"] + kerberos))
+    \(timeouts.isEmpty ? "" : "timeouts:\n" + section(timeouts))
+    \(limits.isEmpty ? "" : "limits:\n" + section(limits))
+    rules:
+    \(rules.map { "  - \($0)" }.joined(separator: "\n"))
+
+    """
+  }
+
+  private func section(_ lines: [String]) -> String { lines.map { "  \($0)" }.joined(separator: "\n") }
+}

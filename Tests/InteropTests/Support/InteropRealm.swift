@@ -1,0 +1,34 @@
+import ThrowawayRealm
+
+/// The realm of these tests, for children only: this process itself does not live in it. Made once.
+struct InteropRealm: Sendable {
+  static let user = "alice"
+  static let services = ["socks/localhost", "rcmd/localhost"]
+  /// In the keytab, but not among the services that a gateway serves by default.
+  static let unserved = "host/localhost"
+
+  let realm: KerberosRealm
+
+  var keytab: String { "\(realm.folder)/garterd.keytab" }
+  var userKeytab: String { "\(realm.folder)/alice.keytab" }
+  var cache: String { "FILE:\(realm.folder)/alice.ccache" }
+
+  /// Of a child that acts for the user.
+  var environment: [String: String?] {
+    realm.environment.merging(["KRB5CCNAME": cache]) { _, new in new }.mapValues { $0 }
+  }
+
+  private static let making = Task { try await make() }
+
+  static func ready() async throws -> InteropRealm { try await making.value }
+
+  private static func make() async throws -> InteropRealm {
+    let interop = InteropRealm(realm: try await KerberosRealm.start())
+    let realm = interop.realm
+    for principal in services + [unserved, user] { try await realm.addPrincipal(principal) }
+    try await realm.exportKeytab(services + [unserved], to: interop.keytab)
+    try await realm.exportKeytab([user], to: interop.userKeytab)
+    try await realm.obtainTicket(for: user, keytab: interop.userKeytab, cache: interop.cache)
+    return interop
+  }
+}
