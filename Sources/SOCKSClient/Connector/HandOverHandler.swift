@@ -48,7 +48,7 @@ final class HandOverHandler: ChannelDuplexHandler {
     guard self.state == .awaitingRead else { return context.read() }
     self.deliver(context)
     // Passed on in any case: a channel that reads by itself goes on only when this read ends.
-    context.read()
+    if self.failure == nil { context.read() }
   }
 
   private func deliver(_ context: ChannelHandlerContext) {
