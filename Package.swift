@@ -31,6 +31,7 @@ let package = Package(
     .library(name: "SOCKSGSSAPI", targets: ["SOCKSGSSAPI"]),
     .library(name: "SOCKSServer", targets: ["SOCKSServer"]),
     .library(name: "SOCKSClient", targets: ["SOCKSClient"]),
+    .library(name: "ThrowawayRealm", targets: ["ThrowawayRealm"]),
     .executable(name: "garterd", targets: ["garterd"]),
     .executable(name: "garter", targets: ["garter"]),
   ],
