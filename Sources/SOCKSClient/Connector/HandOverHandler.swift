@@ -48,7 +48,7 @@ final class HandOverHandler: ChannelDuplexHandler {
     guard self.state == .awaitingRead else { return context.read() }
     self.deliver(context)
     // Passed on in any case: a channel that reads by itself goes on only when this read ends.
-    if self.failure == nil { context.read() }
+    if self.fault == nil { context.read() }
   }
 
   private func deliver(_ context: ChannelHandlerContext) {
@@ -59,8 +59,11 @@ final class HandOverHandler: ChannelDuplexHandler {
       context.fireChannelRead(self.wrapInboundOut(held))
       context.fireChannelReadComplete()
     }
-    if self.isInputClosed { context.fireUserInboundEventTriggered(ChannelEvent.inputClosed) }
-    if let fault = self.fault { self.end(fault, context) }
+    if let fault = self.fault {
+      self.end(fault, context)
+    } else if self.isInputClosed {
+      context.fireUserInboundEventTriggered(ChannelEvent.inputClosed)
+    }
   }
 
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
