@@ -113,6 +113,17 @@ import Testing
       ])
   }
 
+  /// A slip of the session's, which must not leave the client waiting for ever.
+  @Test func aCompletionThatComesTooEarlyIsNotLost() throws {
+    let harness = try ServerHarness()
+    harness.delegate.answersAtOnce = true
+    harness.agree()
+    let before = harness.wire.probe.writes.count
+    harness.wire.receive(harness.client.encapsulated(ByteScript.connect()))
+    let tokens = try #require(ByteScript.tokens(in: harness.wire.probe.writes.dropFirst(before).flatMap { $0 }))
+    #expect(tokens.map(\.plaintext) == [ByteScript.reply()] && harness.delegate.handovers.count == 1)
+  }
+
   @Test func theReplyIsWrittenBeforeAnythingThatFollows() throws {
     let harness = try ServerHarness()
     harness.agree()

@@ -240,7 +240,7 @@ private func messages(listen: String? = nil, kerberos: String? = nil, rule: Stri
     ),
     (
       "keytab: /k, allow_anonymous: true",
-      "2:24: unknown key \"allow_anonymous\" in kerberos; known here: keytab, services, levels, replay_cache, mechanisms, expired, selective"
+      "2:24: unknown key \"allow_anonymous\" in kerberos; known here: keytab, services, levels, replay_cache, mechanisms, expired, clock_skew, selective"
     ),
   ])
   func kerberos(text: String, message: String) {

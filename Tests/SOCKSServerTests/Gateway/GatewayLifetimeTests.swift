@@ -188,11 +188,14 @@ import Testing
     try await free.close()
     var setting = Setting()
     setting.listeners = [ListenAddress(address: .v4(0x7f00_0001), port: port)]
-    // The public one, with the system's library.
+    var surroundings = setting.surroundings
+    surroundings.acquireAcceptor = { _ in throw SOCKSError(.noCredentials) }
     let server = ProxyServer(
-      configuration: setting.configuration, logger: Logger(label: "", factory: { _ in SwiftLogNoOpLogHandler() })
+      configuration: setting.configuration, served: "",
+      logger: Logger(label: "", factory: { _ in SwiftLogNoOpLogHandler() }),
+      group: MultiThreadedEventLoopGroup.singleton, surroundings: surroundings
     ) { _ in Issue.record("it listens") }
-    await #expect(throws: SOCKSError.self) { try await server.run() }
+    await #expect(throws: SOCKSError(.noCredentials)) { try await server.run() }
     #expect(Sockets.count(port: port) == 0)
   }
 

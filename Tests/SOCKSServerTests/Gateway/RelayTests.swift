@@ -132,7 +132,7 @@ import Testing
     try await Self.relaying { gateway, client, target in
       try await target.send([0x01])
       #expect(try await client.receive() == [0x01])
-      try await target.reset()
+      await target.reset()
       #expect(await client.peer.end() == .failed(ECONNRESET))
       let record = try await gateway.log.next()
       #expect(record["reason"] == "connection-closed" && record["fault"] == "network" && record.level == .info)
@@ -141,9 +141,10 @@ import Testing
 
   @Test func aResetOfTheClientResetsTheTarget() async throws {
     try await Self.relaying { gateway, client, target in
-      try await client.peer.reset()
+      await client.peer.reset()
       #expect(await target.end() == .failed(ECONNRESET))
-      #expect(try await gateway.log.next()["reason"] == "connection-closed")
+      let record = try await gateway.log.next()
+      #expect(record["reason"] == "connection-closed")
     }
   }
 

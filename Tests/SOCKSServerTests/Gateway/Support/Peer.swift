@@ -127,10 +127,10 @@ final class Peer: Sendable {
 
   func close() async { try? await self.channel.close().get() }
 
-  /// Closes with a reset.
-  func reset() async throws {
+  /// Closes with a reset, if the other side has not closed already.
+  func reset() async {
     let channel = self.channel
-    try await channel.eventLoop.flatSubmit {
+    try? await channel.eventLoop.flatSubmit {
       let options = channel as? any SocketOptionProvider
       options?.setSoLinger(linger(l_onoff: 1, l_linger: 0)).whenFailure { _ in }
       return channel.close()
