@@ -1,14 +1,47 @@
+import Subprocess
 import Testing
 
+/// The means by which the whole-program tests see: a blind one would let everything pass.
 @Suite struct HarnessTests {
-  @Test func aTransferThroughTheGateway() async throws {
-    try await Gateway.run { gateway in
-      let result = try await PeerClient.run {
-        try await $0.perform(["mode": "transfer", "server": .text(gateway.address)])
-      }
-      #expect(result["ok"] == true, "\(result)")
-      let sessions = try await gateway.sessions(1)
-      #expect(sessions.map(\.reason) == ["completed"], "\(sessions)")
-    }
+  @Test func aLineOfLogIsTakenApart() {
+    let line = LogLine(
+      "2026-01-02T03:04:05+0000 notice garterd: client=127.0.0.1:9 detail=no key = no way reason=context-failed "
+        + "rule=rule 1 [SOCKSServer] session ended")
+    #expect(line.message == "session ended")
+    #expect(
+      line.metadata == [
+        "client": "127.0.0.1:9", "detail": "no key = no way", "reason": "context-failed", "rule": "rule 1",
+      ])
+    #expect(LogLine("no line of log").metadata.isEmpty)
+  }
+
+  @Test(arguments: ["token 6082027a06092a86", "got m12:aaa", "an escape \u{1b}[0m"])
+  func secretsAreSeen(line: String) {
+    #expect(SessionLedger.holdsSecrets(line))
+  }
+
+  @Test func aRecordHoldsNoSecrets() {
+    #expect(!SessionLedger.holdsSecrets("enctype=aes256-cts-hmac-sha1-96 client=127.0.0.1:41376 duration_ms=25"))
+  }
+
+  @Test func linesAreWaitedForAndDoNotComeLate() async throws {
+    let child = try await Child.start(["cat"])
+    child.send("one")
+    #expect(try await child.output.next(within: .seconds(20)) == "one")
+    await #expect(throws: LateError.self) { try await child.output.next(within: .milliseconds(1)) }
+    child.endInput()
+    #expect(try await child.output.next(within: .seconds(20)) == nil)
+    #expect(try await child.ended(within: .seconds(20)) == .exited(0))
+  }
+
+  @Test func aChildThatDoesNotEndIsKilled() async throws {
+    let child = try await Child.start(["cat"])
+    #expect(try await child.ended(within: .milliseconds(1)) == .signaled(9))
+  }
+
+  @Test func writingToAChildThatHasEndedDoesNoHarm() async throws {
+    let child = try await Child.start(["true"])
+    for _ in 0..<1_000 { child.send(String(repeating: "x", count: 1_000)) }
+    #expect(try await child.ended(within: .seconds(20)) == .exited(0))
   }
 }

@@ -203,8 +203,8 @@ public struct GSSAcceptorSubnegotiation: Hashable, Sendable {
       return self.fail(error)
     }
     guard octets.count == 1, let octet = octets.first, let asked = ProtectionLevel(rawValue: octet) else {
-      let value = octets.count == 1 ? octets.map(String.init).joined() : "\(octets.count) octets"
-      return self.fail(.levelMalformed, "the client asked for protection level \(value)")
+      let asked = octets.count == 1 ? "asked for level \(octets[0])" : "sent \(octets.count) octets instead of a level"
+      return self.fail(.levelMalformed, "the client \(asked)")
     }
     var allowed = self.configuration.levels
     if !attributes.services.contains(.confidentiality) { allowed.formIntersection([.integrity]) }

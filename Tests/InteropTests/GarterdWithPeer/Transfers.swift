@@ -75,6 +75,22 @@ extension GarterdWithPeer {
       try await transfer(level: level, jobs, configuration)
     }
 
+    @Test func aGatewayOnSeveralAddresses() async throws {
+      try await Gateway.run(GatewayConfiguration(listen: ["127.0.0.1:0", "[::1]:0"])) { gateway in
+        #expect(gateway.addresses.count == 2)
+        try await PeerClient.run { peer in
+          for address in gateway.addresses {
+            let result = try await peer.perform([
+              "mode": "transfer", "server": .text(address), "own": "ipv6", "up": 300_000, "down": 300_000,
+            ])
+            #expect(GoodSession.isGood(result, level: 2), "\(address): \(result)")
+          }
+        }
+        let clients = try await gateway.sessions(2).compactMap { $0.metadata["client"]?.first }
+        #expect(Set(clients) == ["1", "["])
+      }
+    }
+
     /// Checks what every good session has in common, and the gateway's log.
     @discardableResult
     private func transfer(

@@ -15,7 +15,7 @@ enum HostileSession {
         var results: [JSONValue] = []
         for var job in jobs {
           job.merge(fields) { own, _ in own }
-          job.merge(["mode": "hostile", "server": .text(gateway.address)]) { $1 }
+          job.merge(["mode": "hostile", "server": .text(gateway.address), "patience": 5]) { $1 }
           let scenario = job["scenario"]?.text ?? ""
           let result = try await peer.perform(job)
           #expect(result["verdict"] == "held", "\(JSONValue.fields(job)): \(result)")
