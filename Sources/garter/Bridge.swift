@@ -67,6 +67,8 @@ struct Bridge: AsyncParsableCommand {
   func run() async throws {
     var logger = Logger(label: "garter", factory: { StreamLogHandler.standardError(label: $0) })
     logger.logLevel = self.quiet ? .critical : self.verbose ? .info : .warning
+    // Each connection needs two descriptors.
+    _ = try? DescriptorLimit.raise()
     // Steps may hang on a silent KDC for half a minute each.
     let pool = StepPool(threads: 8, limit: max(64, self.maximumConnections))
     let connector = ProxyConnector(try self.gatewayOptions.configuration(), pool: pool)
