@@ -16,7 +16,8 @@ extension ProgramTests {
         try await self.expect(
           garter, 77, "Kerberos does not know the service nosuch/localhost", "try --service rcmd or --principal")
         garter.options = ["--principal", "rcmd/elsewhere.test"]
-        try await self.expect(garter, 77, "Kerberos does not know the service rcmd/elsewhere.test")
+        try await self.expect(
+          garter, 77, "Kerberos does not know the service rcmd/elsewhere.test", "try --service socks")
         // The realm knows it, the gateway does not serve it.
         garter.options = ["--service", "host"]
         try await self.expect(garter, 77, "refused the authentication as host/localhost")
