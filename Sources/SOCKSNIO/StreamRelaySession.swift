@@ -155,6 +155,8 @@ public final class StreamRelaySession {
       error: error, side: side, octetsFromClient: self.relay.octetsFromClient,
       octetsFromTarget: self.relay.octetsFromTarget)
     for context in [self.client, self.target].compactMap({ $0 }) {
+      // What came before a fault is good; it may have come with it, in one read.
+      context.flush()
       if error != nil { Self.prepareReset(context.channel) }
       context.close(promise: nil)
     }

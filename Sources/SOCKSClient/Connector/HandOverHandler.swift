@@ -23,8 +23,8 @@ final class HandOverHandler: ChannelDuplexHandler {
   /// What came behind the reply: at most what one read brought.
   private var held = ByteBuffer()
   private var isInputClosed = false
-  /// A fault found before the first read.
-  private var fault: (any Error)?
+  /// A fault behind the reply, for the user to hear of: what came before it is good.
+  private var failure: (any Error)?
   private var context: ChannelHandlerContext?
 
   /// The gateway has agreed: what comes from here on is the target's.
@@ -48,7 +48,7 @@ final class HandOverHandler: ChannelDuplexHandler {
     guard self.state == .awaitingRead else { return context.read() }
     self.deliver(context)
     // Passed on in any case: a channel that reads by itself goes on only when this read ends.
-    if self.fault == nil { context.read() }
+    if self.failure == nil { context.read() }
   }
 
   private func deliver(_ context: ChannelHandlerContext) {
@@ -59,8 +59,8 @@ final class HandOverHandler: ChannelDuplexHandler {
       context.fireChannelRead(self.wrapInboundOut(held))
       context.fireChannelReadComplete()
     }
-    if let fault = self.fault {
-      self.end(fault, context)
+    if let failure = self.failure {
+      self.end(failure, context)
     } else if self.isInputClosed {
       context.fireUserInboundEventTriggered(ChannelEvent.inputClosed)
     }
@@ -90,13 +90,16 @@ final class HandOverHandler: ChannelDuplexHandler {
     context.fireChannelInactive()
   }
 
-  /// A fault ends the connection, whether or not the user's handlers see to it. Before the first read it waits for them.
+  /// The pipeline of a closed channel takes no handlers: before the first read the end waits, or the user would never
+  /// learn why, and lose what came before the fault. Nothing passes the layer that found it meanwhile.
   func errorCaught(context: ChannelHandlerContext, error: any Error) {
-    if self.state == .awaitingRead { self.fault = error } else { self.end(error, context) }
+    guard self.state == .awaitingRead else { return self.end(error, context) }
+    if self.failure == nil { self.failure = error }
   }
 
-  private func end(_ fault: any Error, _ context: ChannelHandlerContext) {
-    context.fireErrorCaught(fault)
+  /// A fault ends the connection, whether or not the user's handlers see to it.
+  private func end(_ error: any Error, _ context: ChannelHandlerContext) {
+    context.fireErrorCaught(error)
     context.close(promise: nil)
   }
 }

@@ -18,8 +18,8 @@ extension ProxyConnectorError: CustomStringConvertible {
     case .ticketExpired:
       return "the Kerberos ticket has expired: run kinit again"
     case .unknownService:
-      return "Kerberos does not know the service \(self.service): check the gateway's name, or try --service rcmd "
-        + "or --principal\(self.inParentheses)"
+      return "Kerberos does not know the service \(self.service): check the gateway's name, or "
+        + "try --service \(self.otherService) or --principal\(self.inParentheses)"
     case .authorityUnreachable:
       return "no Kerberos server (KDC) answers: check the network and krb5.conf\(self.inParentheses)"
     case .clockSkew:
@@ -51,6 +51,9 @@ extension ProxyConnectorError: CustomStringConvertible {
   }
 
   private var targetText: String { escaped(self.target?.description ?? "the target") }
+
+  /// The two names that gateways have in the field: the one that was not asked for.
+  private var otherService: String { self.service.hasPrefix("rcmd/") ? "socks" : "rcmd" }
 
   private var because: String { self.detail.isEmpty ? "" : ": \(self.detail)" }
 

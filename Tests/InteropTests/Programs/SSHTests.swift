@@ -25,7 +25,8 @@ extension ProgramTests {
             #expect(try await folder.sha256("copy") == sum)
             let records = try await gateway.sessions(levels.count + 1)
             #expect(records.map { $0.metadata["level"] } == levels + ["confidentiality"], "\(records)")
-            #expect(records.allSatisfy { $0.reason == "completed" }, "\(records)")
+            // At its end ssh hangs up on its ProxyCommand.
+            #expect(records.allSatisfy { ["completed", "connection-closed"].contains($0.reason) }, "\(records)")
           }
         }
       }

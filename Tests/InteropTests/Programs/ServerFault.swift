@@ -84,7 +84,8 @@ struct ServerFault: Sendable, CustomStringConvertible {
     // Nothing comes where something is due, or what is there is the beginning of a message.
     case ("stall", _), ("announced", _), ("longer", _): return self.late
     case ("type-1", "auth"), ("type-2", "level"): return self.late
-    case ("twice", "reply"): return (74, "the session was cut short", "")
+    case ("twice", "reply"): return (74, "the session was cut short: the library reports a duplicate token", "")
+    case ("abort", "data"): return (74, "the session was cut short: the peer sent an abort in the data phase", "")
     case ("repeated", "data"): return (74, "the session was cut short", self.messages(1))
     case ("repeated-later", "data"): return (74, "the session was cut short", self.messages(3))
     case (_, "data"): return (74, "the session was cut short", "")
