@@ -24,7 +24,10 @@ final class AcceptLimitHandler: ChannelDuplexHandler {
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
     let registry = self.registry
     registry.accepted()
-    self.unwrapInboundIn(data).closeFuture.whenComplete { _ in registry.closed() }
+    let child = self.unwrapInboundIn(data)
+    let eventLoop = child.eventLoop
+    // A turn later: the session's record is written then, and a gateway that waits for the last one may end.
+    child.closeFuture.whenComplete { _ in eventLoop.execute { registry.closed() } }
     context.fireChannelRead(data)
   }
 }
