@@ -6,7 +6,7 @@ public struct SOCKSError: Error, Sendable, CustomStringConvertible {
   /// What went wrong.
   public var code: Code
 
-  /// Details for the log, in one line.
+  /// Details for the log. It may hold a library's text of any content: escape it where it is shown or logged.
   public var detail: String
 
   /// The reply that a server refused the request with (RFC 1928 section 6), for `requestRefused`.

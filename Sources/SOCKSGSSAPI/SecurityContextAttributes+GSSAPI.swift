@@ -64,11 +64,11 @@ extension SOCKSError {
       } else {
         .contextFailed
       }
-    self.init(code, escaped(error.description))
+    self.init(code, error.description)
   }
 
   /// A message could not be protected or opened.
   init(protecting error: GSSError) {
-    self.init(.protectionFailed, escaped(error.description))
+    self.init(.protectionFailed, error.description)
   }
 }

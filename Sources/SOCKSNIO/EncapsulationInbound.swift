@@ -100,7 +100,7 @@ struct EncapsulationInbound {
       throw SOCKSError(.abortReceived, "the peer sent an abort in the data phase")
     case .message(let type, let length):
       guard type == .encapsulation else {
-        throw SOCKSError(.unexpectedMessage, "a \(type) message came in the data phase")
+        throw SOCKSError(.unexpectedMessage, "a message of type \(type) came in the data phase")
       }
       guard length > 0 else { throw SOCKSError(.emptyToken, "a token of length zero came in the data phase") }
       return length

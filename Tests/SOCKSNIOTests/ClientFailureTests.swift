@@ -42,7 +42,7 @@ import Testing
         #expect(harness.results.isEmpty)
         harness.wire.receive([0xff])
         if endsStream { harness.wire.receiveEnd() }
-        expectFailure(harness, .abortReceived, writes: isEstablished ? 3 : 2)
+        expectFailure(harness, isEstablished ? .levelNotAcceptable : .abortReceived, writes: isEstablished ? 3 : 2)
       }
     }
   }

@@ -82,7 +82,7 @@ public struct GSSAcceptorSubnegotiation: Hashable, Sendable {
         self.state = .steppingContext(round: round)
         return .stepContext(token: token)
       case .protectionLevel, .encapsulation:
-        return self.fail(.unexpectedMessage, "a \(message.type) message came before the context was complete")
+        return self.fail(.unexpectedMessage, "a message of type \(message.type) came before the context was complete")
       case .abort:
         return self.fail(.abortReceived, "the client sent an abort")
       }
@@ -92,7 +92,7 @@ public struct GSSAcceptorSubnegotiation: Hashable, Sendable {
         self.state = .unwrappingProtectionLevel(attributes)
         return .unwrapProtectionLevel(token: token)
       case .authentication, .encapsulation:
-        return self.fail(.unexpectedMessage, "a \(message.type) message came instead of the protection level")
+        return self.fail(.unexpectedMessage, "a message of type \(message.type) came instead of the protection level")
       case .abort:
         return self.fail(.abortReceived, "the client sent an abort")
       }

@@ -93,13 +93,13 @@ public struct GSSInitiatorSubnegotiation: Hashable, Sendable {
       case .ready, .steppingContext, .awaitingToken, .wrappingProtectionLevel, .awaitingReady:
         return self.fail(.abortReceived, "the gateway refused the authentication (abort)")
       case .awaitingProtectionLevel, .unwrappingProtectionLevel, .agreed:
-        return self.fail(.abortReceived, "the gateway refused protection level \(self.configuration.level) (abort)")
+        return self.fail(.levelNotAcceptable, "the gateway refused protection level \(self.configuration.level) (abort)")
       }
     }
     switch self.state {
     case .awaitingToken(let round):
       guard case .authentication(let token) = message else {
-        return self.fail(.unexpectedMessage, "a \(message.type) message came before the context was complete")
+        return self.fail(.unexpectedMessage, "a message of type \(message.type) came before the context was complete")
       }
       guard token.readableBytes > 0 else {
         return self.fail(.emptyToken, "the gateway said ready before the context was complete")
@@ -111,7 +111,7 @@ public struct GSSInitiatorSubnegotiation: Hashable, Sendable {
       return .stepContext(token: token)
     case .awaitingReady(let attributes):
       guard case .authentication(let token) = message else {
-        return self.fail(.unexpectedMessage, "a \(message.type) message came instead of the gateway's last token")
+        return self.fail(.unexpectedMessage, "a message of type \(message.type) came instead of the gateway's last token")
       }
       guard token.readableBytes == 0 else {
         return self.fail(.unexpectedMessage, "an authentication token came after the context was complete")
@@ -120,7 +120,7 @@ public struct GSSInitiatorSubnegotiation: Hashable, Sendable {
       return .wrapProtectionLevel(self.configuration.level.rawValue)
     case .awaitingProtectionLevel(let attributes):
       guard case .protectionLevel(let token) = message else {
-        return self.fail(.unexpectedMessage, "a \(message.type) message came instead of the protection level")
+        return self.fail(.unexpectedMessage, "a message of type \(message.type) came instead of the protection level")
       }
       self.state = .unwrappingProtectionLevel(attributes)
       return .unwrapProtectionLevel(token: token)

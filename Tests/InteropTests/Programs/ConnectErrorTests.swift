@@ -94,7 +94,7 @@ extension ProgramTests {
         try await Gateway.run(GatewayConfiguration(kerberos: ["levels: [integrity]"])) { gateway in
           for level in ["confidentiality", "selective"] {
             let garter = GarterConnect(gateway: gateway.address, port: origin.port, options: ["--level", level])
-            try await self.expect(garter, 77, "refused protection level \(level)")
+            try await self.expect(garter, 76, "refused protection level \(level)")
           }
           let garter = GarterConnect(gateway: gateway.address, port: origin.port, options: ["--level", "integrity"])
           #expect(try await garter.run().status == .exited(0))

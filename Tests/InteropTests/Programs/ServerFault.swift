@@ -66,6 +66,7 @@ struct ServerFault: Sendable, CustomStringConvertible {
 
   private static let late: Outcome = (75, "timed out waiting for", "")
   private static let refused: Outcome = (77, "refused the authentication as socks/localhost", "")
+  private static let levelRefused: Outcome = (76, "the gateway refused protection level", "")
   private static let failed: Outcome = (77, "Kerberos authentication to socks/localhost failed", "")
   private static let ended: Outcome = (74, "ended the connection before it stood", "")
   private static let violated: Outcome = (76, "does not speak RFC 1961 as it should", "")
@@ -91,6 +92,7 @@ struct ServerFault: Sendable, CustomStringConvertible {
     case (_, "data"): return (74, "the session was cut short", "")
     case ("close", _), ("reset", _): return self.ended
     case ("abort", "method"): return self.violated
+    case ("abort", "level"), ("abort-open", "level"): return self.levelRefused
     case ("abort", _), ("abort-open", _): return self.refused
     case ("tampered", "auth"), ("garbage", "auth"), ("truncated", "auth"): return self.failed
     default: return self.violated

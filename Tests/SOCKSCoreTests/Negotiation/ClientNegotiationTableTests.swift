@@ -140,7 +140,7 @@ import Testing
     case .awaitingToken, .awaitingReady, .awaitingLevel:
       if first == 0x05 { return fail(.clearMessageWhereProtectionIsDue) }
       if event == .version4 { return fail(.wrongVersion) }
-      if event == .abort { return fail(.abortReceived) }
+      if event == .abort { return fail(state == .awaitingLevel ? .levelNotAcceptable : .abortReceived) }
       switch (state, event) {
       // Type 0 is no message of RFC 1961.
       case (_, .passwordTaken): return fail(.malformedMessage)

@@ -74,6 +74,8 @@ import Testing
     case (.abandoned, _), (.ended, _): return .discard
     case (_, .deadline): return fail(.deadlinePassed)
     case (_, .malformed): return fail(.wrongVersion)
+    // After the context there is only the level to refuse.
+    case (.awaitingLevel, .abort): return fail(.levelNotAcceptable)
     case (_, .abort): return fail(.abortReceived)
 
     case (.ready, .begin): return .stepContext(token: nil)
