@@ -180,6 +180,23 @@ import Testing
     #expect(harness.upper.octets == [0x01, 0x02])
   }
 
+  /// Reads may come before what was read before them is opened, and end anywhere in a message.
+  @Test func readsThatComeTogetherStayInOrder() throws {
+    let length = EncapsulationTests.messageLength
+    for first in 0...3 * length {
+      for second in first...3 * length {
+        let harness = try EncapsulationHarness()
+        let messages = (1...3).flatMap { harness.peer.encapsulated([$0]) }
+        for part in [messages[..<first], messages[first..<second], messages[second...]] where !part.isEmpty {
+          harness.wire.channel.pipeline.fireChannelRead(ByteBuffer(bytes: part))
+        }
+        harness.wire.channel.pipeline.fireChannelReadComplete()
+        harness.wire.forceEnd()
+        #expect(harness.upper.octets == [1, 2, 3] && harness.upper.errors.isEmpty && harness.upper.inputCloses == 1)
+      }
+    }
+  }
+
   @Test func endsBetweenMessagesPass() throws {
     let harness = try EncapsulationHarness()
     harness.wire.force(harness.peer.encapsulated([0x01]))
