@@ -94,7 +94,7 @@ struct ProxyConnectorTests {
     }
     try await TestGateway.with(.echo(), levels: [.integrity]) { gateway in
       let error = await failure(of: makeConnector(to: gateway.address))
-      #expect(error?.reason == .gatewayRefusedAuthentication)
+      #expect(error?.reason == .levelNotAcceptable)
       #expect("\(error.map(String.init(describing:)) ?? "")".contains("protection level confidentiality"))
     }
   }

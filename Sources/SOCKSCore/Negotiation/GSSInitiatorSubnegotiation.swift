@@ -93,7 +93,8 @@ public struct GSSInitiatorSubnegotiation: Hashable, Sendable {
       case .ready, .steppingContext, .awaitingToken, .wrappingProtectionLevel, .awaitingReady:
         return self.fail(.abortReceived, "the gateway refused the authentication (abort)")
       case .awaitingProtectionLevel, .unwrappingProtectionLevel, .agreed:
-        return self.fail(.levelNotAcceptable, "the gateway refused protection level \(self.configuration.level) (abort)")
+        return self.fail(
+          .levelNotAcceptable, "the gateway refused protection level \(self.configuration.level) (abort)")
       }
     }
     switch self.state {
@@ -111,7 +112,8 @@ public struct GSSInitiatorSubnegotiation: Hashable, Sendable {
       return .stepContext(token: token)
     case .awaitingReady(let attributes):
       guard case .authentication(let token) = message else {
-        return self.fail(.unexpectedMessage, "a message of type \(message.type) came instead of the gateway's last token")
+        return self.fail(
+          .unexpectedMessage, "a message of type \(message.type) came instead of the gateway's last token")
       }
       guard token.readableBytes == 0 else {
         return self.fail(.unexpectedMessage, "an authentication token came after the context was complete")

@@ -75,7 +75,7 @@ import Testing
     case (_, .deadline): return fail(.deadlinePassed)
     case (_, .malformed): return fail(.wrongVersion)
     // After the context there is only the level to refuse.
-    case (.awaitingLevel, .abort): return fail(.levelNotAcceptable)
+    case (.awaitingLevel, .abort), (.unwrapping, .abort), (.agreed, .abort): return fail(.levelNotAcceptable)
     case (_, .abort): return fail(.abortReceived)
 
     case (.ready, .begin): return .stepContext(token: nil)
