@@ -4,9 +4,11 @@ import Testing
 extension ProgramTests {
   /// Octets that `garter connect` carries, and how its streams end.
   @Suite struct TransferTests {
-    @Test(.timeLimit(.minutes(1)), arguments: [1, 2, 3])
-    func againstTheIndependentServer(level: Int) async throws {
-      let octets = 8 << 20
+    /// One octet; as much as fits one message, one octet more, a power of two; and more than anybody holds back.
+    private static let sizes = [1, 65_475, 65_476, 65_536, 8 << 20]
+
+    @Test(.timeLimit(.minutes(1)), arguments: [1, 2, 3], Self.sizes)
+    func againstTheIndependentServer(level: Int, octets: Int) async throws {
       let interop = try await InteropRealm.ready()
       try await ListeningChild.origin("duplex", octets: octets) { origin in
         let command = Programs.peer("peer_server.py") + ["--keytab", interop.keytab, "--rcache", "none:"]
@@ -20,9 +22,8 @@ extension ProgramTests {
       }
     }
 
-    @Test(.timeLimit(.minutes(1)), arguments: [1, 2, 3])
-    func sixtyFourMebibytesBothWaysAtOnce(level: Int) async throws {
-      let octets = 64 << 20
+    @Test(.timeLimit(.minutes(5)), arguments: [1, 2, 3], Self.sizes + [1 << 30])
+    func bothWaysAtOnceThroughGarterd(level: Int, octets: Int) async throws {
       try await ListeningChild.origin("duplex", octets: octets) { origin in
         try await Gateway.run { gateway in
           try await self.bothWays(octets, gateway: gateway.address, origin: origin, level: level)
