@@ -26,7 +26,9 @@ final class MultiBufferCiphers: BatchCiphers {
     let presence = unsafe ckc_multibuffer_create(masked.rawValue, &raw, &found)
     guard presence == CKC_PRESENT, let raw = unsafe raw else { throw ProviderUnavailable(presence) }
     unsafe self.raw = raw
-    let version = unsafe withUnsafeBytes(of: found.version) { unsafe String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+    let version = unsafe withUnsafeBytes(of: found.version) {
+      unsafe String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+    }
     features = Features(
       version: version, avx512: found.avx512 != 0, avx2: found.avx2 != 0, sha: found.shani != 0, vaes: found.vaes != 0)
   }

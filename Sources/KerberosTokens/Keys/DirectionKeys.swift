@@ -12,6 +12,10 @@ struct DirectionKeys: ~Copyable {
 
   let raw: OpaquePointer
 
+  @unsafe init(raw: OpaquePointer) {
+    unsafe self.raw = raw
+  }
+
   /// - Parameter enciphering: the direction that we send.
   /// - Returns: nil when the key has not the type's length, or when the cipher library fails.
   init?(from key: UnsafeRawBufferPointer, type: EncryptionType, usage: Usage, enciphering: Bool) {

@@ -39,7 +39,8 @@ extension TokenSession {
   }
 
   private mutating func unwrapBatch(
-    _ all: TokenMemory, _ tokens: [Range<Int>], _ batch: Range<Int>, into results: inout [Result<OpenedToken, TokenRefusal>]
+    _ all: TokenMemory, _ tokens: [Range<Int>], _ batch: Range<Int>,
+    into results: inout [Result<OpenedToken, TokenRefusal>]
   ) {
     let bench = provider.bench
     bench.works.removeAll(keepingCapacity: true)

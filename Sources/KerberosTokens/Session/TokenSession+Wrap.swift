@@ -120,7 +120,8 @@ extension TokenSession {
     }
     if !type.authenticatesCiphertext {
       // Kept aside until the padding has done with the checksum's place.
-      guard hashSealed(keep: { index, checksum in bench.works[index].kept = KeptOctets(0..<checksum.count, of: checksum) })
+      guard
+        hashSealed(keep: { index, checksum in bench.works[index].kept = KeptOctets(0..<checksum.count, of: checksum) })
       else { return false }
     }
     for work in bench.works { work.soundSealed?.stealing.pad(work.memory) }
