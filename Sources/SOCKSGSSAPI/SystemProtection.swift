@@ -64,6 +64,7 @@ final class SystemProtection: PerMessageProtection {
   func unwrap(
     _ batch: inout TokenBatch, into plaintext: inout ByteBuffer, outcomes: inout [UnwrapOutcome]
   ) -> SOCKSError? {
+    plaintext.reserveCapacity(minimumWritableBytes: batch.octets)
     for index in 0..<batch.count {
       let result: Result<UnwrapOutcome, SOCKSError>? = batch.withToken(at: index) { token in
         self.unwrap(&token, into: &plaintext)

@@ -62,7 +62,12 @@ public final class DatagramProtection {
     self.outcomes.removeAll(keepingCapacity: true)
     plaintext.clear()
     let failure = context.unwrap(&batch, into: &plaintext, outcomes: &self.outcomes)
-    self.message = Self.kept(batch.takeStorage())
+    let opened = batch.plaintexts.first
+    let storage = batch.takeStorage()
+    if let opened, let part = storage.getSlice(at: storage.readerIndex + opened.lowerBound, length: opened.count) {
+      plaintext.writeImmutableBuffer(part)
+    }
+    self.message = Self.kept(storage)
     guard failure == nil, self.outcomes.count == 1, let outcome = self.outcomes.first,
       outcome.plaintextLength == plaintext.readableBytes
     else {

@@ -22,6 +22,9 @@ public protocol PerMessageProtection: AnyObject {
 
   /// Unwraps the batch's tokens in order, appends their plaintext, and adds an outcome for each.
   ///
+  /// An engine that opens tokens where they lie appends nothing, and says where the plaintext is
+  /// (``TokenBatch/openedInPlace(_:)``).
+  ///
   /// It stops at the first token that cannot be unwrapped and returns the error; outcomes and plaintext are then those of
   /// the tokens before it. Whether an outcome is good enough is not decided here. The batch's octets are used up.
   func unwrap(
