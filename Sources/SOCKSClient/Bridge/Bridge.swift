@@ -136,10 +136,10 @@ extension Channel {
 }
 
 extension SocketAddress {
-  fileprivate var endpoint: TCPEndpoint? {
+  fileprivate var endpoint: SocketEndpoint? {
     guard let text = self.ipAddress, let address = IPAddress(text), let port = self.port,
       let port = UInt16(exactly: port)
     else { return nil }
-    return TCPEndpoint(octets: address.octets, port: port)
+    return SocketEndpoint(octets: address.octets, port: port)
   }
 }

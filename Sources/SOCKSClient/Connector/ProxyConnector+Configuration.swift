@@ -37,6 +37,9 @@ extension ProxyConnector {
     /// How long ``ProxyConnector/bind(expecting:on:)`` waits for the peer; the gateway may have a shorter limit.
     public var acceptTimeout: TimeAmount
 
+    /// Datagrams of one association that may wait for their reader.
+    public var maximumBufferedDatagrams: Int
+
     /// - Parameters:
     ///   - gateway: host and port.
     ///   - service: the service name that, with the gateway's host as typed, makes the principal to ask for.
@@ -55,6 +58,7 @@ extension ProxyConnector {
       self.connectTimeout = .seconds(20)
       self.negotiationTimeout = .seconds(60)
       self.acceptTimeout = .minutes(10)
+      self.maximumBufferedDatagrams = 256
     }
 
     /// The principal asked for, as it is shown.

@@ -51,7 +51,8 @@ extension ProxyConnector {
     let handOver = HandOverHandler()
     let handler = ClientNegotiationHandler(
       configuration: self.negotiation(of: request), selective: configuration.selective,
-      establishment: self.makeEstablishment(channel.eventLoop), timeout: configuration.negotiationTimeout,
+      establishment: self.makeEstablishment(channel.eventLoop, request.command),
+      timeout: configuration.negotiationTimeout,
       acceptTimeout: configuration.acceptTimeout, announcement: announcement.map { tell in { tell(channel, $0) } }
     ) { result in
       switch result {
@@ -76,7 +77,8 @@ extension ProxyConnector {
     ClientNegotiation.Configuration(
       authentication: .gssapi(
         GSSInitiatorSubnegotiation.Configuration(
-          level: self.configuration.level, acceptableLevels: self.configuration.acceptableLevels)),
+          level: self.configuration.level, acceptableLevels: self.configuration.acceptableLevels,
+          requirements: .initiator(level: self.configuration.level, ordered: request.command != .udpAssociate))),
       request: request)
   }
 }

@@ -17,7 +17,8 @@ import SOCKSNIO
 /// let answer = try await connector.withConnection(to: target) { input, output in … }
 /// ```
 public final class ProxyConnector: Sendable {
-  typealias MakeEstablishment = @Sendable (any EventLoop) -> any ContextEstablishment
+  /// Makes a context for a request with this command.
+  typealias MakeEstablishment = @Sendable (any EventLoop, SOCKSCommand) -> any ContextEstablishment
 
   public let configuration: Configuration
   private let group: any EventLoopGroup
@@ -30,12 +31,17 @@ public final class ProxyConnector: Sendable {
     _ configuration: Configuration, pool: StepPool,
     group: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton
   ) {
-    let provider = GSSInitiatorProvider(
-      GSSInitiatorProvider.Configuration(
-        target: configuration.target, credentialCache: configuration.credentialCache,
-        clientKeytab: configuration.clientKeytab),
-      pool: pool)
-    self.init(configuration, group: group) { provider.makeEstablishment(on: $0) }
+    var provided = GSSInitiatorProvider.Configuration(
+      target: configuration.target, credentialCache: configuration.credentialCache,
+      clientKeytab: configuration.clientKeytab)
+    let streams = GSSInitiatorProvider(provided, pool: pool)
+    // "GSS_C_SEQUENCE_FLAG should only be passed in for TCP-based clients, not for UDP-based clients" (RFC 1961
+    // section 3.2).
+    provided.asksForSequence = false
+    let datagrams = GSSInitiatorProvider(provided, pool: pool)
+    self.init(configuration, group: group) { eventLoop, command in
+      (command == .udpAssociate ? datagrams : streams).makeEstablishment(on: eventLoop)
+    }
   }
 
   init(

@@ -14,8 +14,8 @@ func makeConnector(
   configuration.connectTimeout = .minutes(5)
   configuration.negotiationTimeout = timeout
   configuration.acceptTimeout = acceptTimeout
-  return ProxyConnector(configuration, group: MultiThreadedEventLoopGroup.singleton) { eventLoop in
-    PlainEstablishment(on: eventLoop, failure: failure)
+  return ProxyConnector(configuration, group: MultiThreadedEventLoopGroup.singleton) { eventLoop, command in
+    PlainEstablishment(on: eventLoop, ordered: command != .udpAssociate, failure: failure)
   }
 }
 

@@ -25,6 +25,8 @@ final class TestGateway: Sendable {
     case clearSecondReply
     /// The peer of a BIND never comes.
     case noPeer
+    /// Sends datagrams back, and does something bad before that.
+    case datagrams(TestRelay.Trick)
   }
 
   static let bound = SOCKSAddress(.v4(0xC000_0201), port: 4711)
@@ -72,6 +74,7 @@ private final class Connection: ServerNegotiationDelegate {
   private let channel: any Channel
   private let behaviour: TestGateway.Behaviour
   private var request: SOCKSRequest?
+  private var relay: TestRelay?
 
   init(_ channel: any Channel, _ behaviour: TestGateway.Behaviour) {
     self.channel = channel
@@ -89,7 +92,7 @@ private final class Connection: ServerNegotiationDelegate {
         methods: [.gssapi],
         gss: GSSAcceptorSubnegotiation.Configuration(
           levels: levels, requirements: .acceptor(servedNames: ["socks"])),
-        commands: [.connect, .bind]),
+        commands: [.connect, .bind, .udpAssociate]),
       timeouts: Self.timeouts, selective: .always,
       establishment: { PlainEstablishment(on: eventLoop) }, delegate: self)
     try self.channel.pipeline.syncOperations.addHandler(handler)
@@ -102,7 +105,12 @@ private final class Connection: ServerNegotiationDelegate {
     let behaviour = self.behaviour
     self.request = request
     self.channel.eventLoop.assumeIsolated().execute {
-      if case .refuse(let code) = behaviour {
+      if case .datagrams(let trick) = behaviour, request.command == .udpAssociate {
+        TestRelay.make(trick, control: self.channel) { relay in
+          self.relay = relay
+          completion(SOCKSReply(code: .succeeded, bound: relay.bound), nil)
+        }
+      } else if case .refuse(let code) = behaviour {
         completion(SOCKSReply(code: code), SOCKSError(.requestRefused))
       } else if case .unspecifiedAddress = behaviour {
         completion(SOCKSReply(code: .succeeded, bound: SOCKSAddress(.v4(0), port: 4711)), nil)
@@ -115,6 +123,7 @@ private final class Connection: ServerNegotiationDelegate {
   func negotiationSucceeded(
     _ handler: ServerNegotiationHandler, context: ChannelHandlerContext, earlyData: ByteBuffer, inputClosed: Bool
   ) {
+    if let relay = self.relay { return relay.begin(handler) }
     if self.request?.command == .bind, !self.sendSecondReply(context) { return }
     do {
       try context.pipeline.syncOperations.addHandler(EchoHandler(self.behaviour))
@@ -162,7 +171,7 @@ private final class EchoHandler: ChannelInboundHandler {
       context.writeAndFlush(NIOAny(ByteBuffer(bytes: greeting)), promise: nil)
       context.close(mode: .output, promise: nil)
     case .refuse, .endInsideToken, .answerUnsealed, .silence, .unspecifiedAddress, .refusePeer, .clearSecondReply,
-      .noPeer:
+      .noPeer, .datagrams:
       break
     }
     context.read()
@@ -176,7 +185,8 @@ private final class EchoHandler: ChannelInboundHandler {
       // The level message and the reply were the first two.
       frame.writeMultipleIntegers(UInt64(3), UInt8(0), UInt8(0x21))
       self.writeRaw(frame, context)
-    case .echo, .refuse, .endInsideToken, .silence, .unspecifiedAddress, .refusePeer, .clearSecondReply, .noPeer:
+    case .echo, .refuse, .endInsideToken, .silence, .unspecifiedAddress, .refusePeer, .clearSecondReply, .noPeer,
+      .datagrams:
       context.write(data, promise: nil)
     }
   }
