@@ -122,7 +122,8 @@ public final class Bridge: Service {
       throw ChannelError.ioOnClosedChannel
     }
     try BridgeSession(
-      channel, connector: self.connector, idleTimeout: self.configuration.idleTimeout, logger: logger
+      channel, connector: self.connector, user: self.configuration.user,
+      idleTimeout: self.configuration.idleTimeout, logger: logger
     ).begin()
   }
 }
@@ -136,7 +137,7 @@ extension Channel {
 }
 
 extension SocketAddress {
-  fileprivate var endpoint: SocketEndpoint? {
+  var endpoint: SocketEndpoint? {
     guard let text = self.ipAddress, let address = IPAddress(text), let port = self.port,
       let port = UInt16(exactly: port)
     else { return nil }
