@@ -11,6 +11,12 @@ public struct EncapsulatedFrames {
     self.buffer = allocator.buffer(capacity: max(0, capacity))
   }
 
+  /// Writes into storage that has been used before: what the buffer holds is forgotten.
+  public init(reusing buffer: ByteBuffer) {
+    self.buffer = buffer
+    self.buffer.clear()
+  }
+
   /// Appends one message whose token `write` makes in place.
   ///
   /// - Parameters:

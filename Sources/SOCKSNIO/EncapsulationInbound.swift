@@ -32,6 +32,11 @@ struct EncapsulationInbound {
   /// True when the stream may end here: a message has not been begun.
   var isAtBoundary: Bool { self.incoming.readableBytes == 0 && self.following.readableBytes == 0 }
 
+  /// The protection of datagrams, for which everything received so far counts as seen.
+  func beginDatagrams() throws(SOCKSError) -> DatagramProtection {
+    try DatagramProtection(context: self.protection, following: self.check)
+  }
+
   mutating func append(_ octets: consuming ByteBuffer) {
     if self.isAtBoundary {
       self.incoming = octets

@@ -42,12 +42,27 @@ public final class FakeProtection: PerMessageProtection {
     self.wrapWork.append(plaintext.readableBytes)
     var rest = plaintext
     while let chunk = rest.readBytes(length: min(FakeToken.maximumPlaintext, rest.readableBytes)), !chunk.isEmpty {
-      let token = try self.makeToken(chunk, sealed: sealed)
-      let octets = token.octets(key: self.key)
-      try frames.appendToken(maximumLength: octets.count, sealed: sealed) { span throws(SOCKSError) in
-        for octet in octets { span.append(octet) }
-        return token.isSealed
-      }
+      try self.appendToken(chunk, sealed: sealed, to: &frames)
+    }
+  }
+
+  public func wrapDatagram(
+    _ plaintext: ByteBuffer, sealed: Bool, into frames: inout EncapsulatedFrames
+  ) throws(SOCKSError) {
+    guard plaintext.readableBytes <= FakeToken.maximumPlaintext else {
+      throw SOCKSError(.valueOutOfRange, "the datagram does not fit a message")
+    }
+    try self.appendToken(Array(plaintext.readableBytesView), sealed: sealed, to: &frames)
+  }
+
+  private func appendToken(
+    _ plaintext: [UInt8], sealed: Bool, to frames: inout EncapsulatedFrames
+  ) throws(SOCKSError) {
+    let token = try self.makeToken(plaintext, sealed: sealed)
+    let octets = token.octets(key: self.key)
+    try frames.appendToken(maximumLength: octets.count, sealed: sealed) { span throws(SOCKSError) in
+      for octet in octets { span.append(octet) }
+      return token.isSealed
     }
   }
 

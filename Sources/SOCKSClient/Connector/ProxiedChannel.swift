@@ -15,7 +15,7 @@ public struct ProxiedChannel: Sendable {
   /// protection.
   public let protection: AgreedProtection?
 
-  /// The address from which the gateway reaches the target, as the gateway says.
+  /// The address from which the gateway reaches the target, as the gateway says; after BIND the peer's address.
   public let boundAddress: SOCKSAddress
 
   init(channel: any Channel, _ outcome: ClientNegotiationHandler.Outcome) {

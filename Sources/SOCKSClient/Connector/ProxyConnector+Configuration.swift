@@ -34,6 +34,9 @@ extension ProxyConnector {
     /// From the connection to the gateway's reply: Kerberos, the level, and the gateway's own dialling.
     public var negotiationTimeout: TimeAmount
 
+    /// How long ``ProxyConnector/bind(expecting:on:)`` waits for the peer; the gateway may have a shorter limit.
+    public var acceptTimeout: TimeAmount
+
     /// - Parameters:
     ///   - gateway: host and port.
     ///   - service: the service name that, with the gateway's host as typed, makes the principal to ask for.
@@ -51,6 +54,7 @@ extension ProxyConnector {
       self.selective = .unlessEncrypted
       self.connectTimeout = .seconds(20)
       self.negotiationTimeout = .seconds(60)
+      self.acceptTimeout = .minutes(10)
     }
 
     /// The principal asked for, as it is shown.

@@ -17,9 +17,19 @@ final class TestGateway: Sendable {
     case answerUnsealed
     /// Accepts, and says nothing at all.
     case silence
+    /// Has all zeros in its replies for an address; a BIND's peer comes at once, and is itself.
+    case unspecifiedAddress
+    /// Answers a BIND with this second reply.
+    case refusePeer(SOCKSReplyCode)
+    /// Answers a BIND with a second reply in clear.
+    case clearSecondReply
+    /// The peer of a BIND never comes.
+    case noPeer
   }
 
   static let bound = SOCKSAddress(.v4(0xC000_0201), port: 4711)
+  /// The peer of a BIND.
+  static let peer = SOCKSAddress(.v4(0xC633_6407), port: 20)
 
   let listener: any Channel
 
@@ -61,6 +71,7 @@ final class TestGateway: Sendable {
 private final class Connection: ServerNegotiationDelegate {
   private let channel: any Channel
   private let behaviour: TestGateway.Behaviour
+  private var request: SOCKSRequest?
 
   init(_ channel: any Channel, _ behaviour: TestGateway.Behaviour) {
     self.channel = channel
@@ -77,7 +88,8 @@ private final class Connection: ServerNegotiationDelegate {
       configuration: ServerNegotiation.Configuration(
         methods: [.gssapi],
         gss: GSSAcceptorSubnegotiation.Configuration(
-          levels: levels, requirements: .acceptor(servedNames: ["socks"]))),
+          levels: levels, requirements: .acceptor(servedNames: ["socks"])),
+        commands: [.connect, .bind]),
       timeouts: Self.timeouts, selective: .always,
       establishment: { PlainEstablishment(on: eventLoop) }, delegate: self)
     try self.channel.pipeline.syncOperations.addHandler(handler)
@@ -88,9 +100,12 @@ private final class Connection: ServerNegotiationDelegate {
 
   func negotiationReceivedRequest(_ request: SOCKSRequest, completion: @escaping (SOCKSReply, SOCKSError?) -> Void) {
     let behaviour = self.behaviour
+    self.request = request
     self.channel.eventLoop.assumeIsolated().execute {
       if case .refuse(let code) = behaviour {
         completion(SOCKSReply(code: code), SOCKSError(.requestRefused))
+      } else if case .unspecifiedAddress = behaviour {
+        completion(SOCKSReply(code: .succeeded, bound: SOCKSAddress(.v4(0), port: 4711)), nil)
       } else {
         completion(SOCKSReply(code: .succeeded, bound: TestGateway.bound), nil)
       }
@@ -100,6 +115,7 @@ private final class Connection: ServerNegotiationDelegate {
   func negotiationSucceeded(
     _ handler: ServerNegotiationHandler, context: ChannelHandlerContext, earlyData: ByteBuffer, inputClosed: Bool
   ) {
+    if self.request?.command == .bind, !self.sendSecondReply(context) { return }
     do {
       try context.pipeline.syncOperations.addHandler(EchoHandler(self.behaviour))
     } catch {
@@ -110,6 +126,25 @@ private final class Connection: ServerNegotiationDelegate {
   }
 
   func negotiationFailed(_ error: SOCKSError, phase: ServerNegotiation.Phase) {}
+
+  /// True when the peer has come.
+  private func sendSecondReply(_ context: ChannelHandlerContext) -> Bool {
+    var reply = SOCKSReply(code: .succeeded, bound: TestGateway.peer)
+    if case .refusePeer(let code) = self.behaviour { reply = SOCKSReply(code: code) }
+    var octets = ByteBuffer()
+    reply.encode(into: &octets)
+    switch self.behaviour {
+    case .noPeer:
+      context.read()
+      return false
+    case .clearSecondReply:
+      let layer = try? context.pipeline.syncOperations.context(handlerType: EncapsulationHandler.self)
+      layer?.writeAndFlush(NIOAny(octets), promise: nil)
+    default:
+      context.writeAndFlush(NIOAny(octets), promise: nil)
+    }
+    return reply.code == .succeeded
+  }
 }
 
 private final class EchoHandler: ChannelInboundHandler {
@@ -126,7 +161,9 @@ private final class EchoHandler: ChannelInboundHandler {
     case .greetAndEnd(let greeting):
       context.writeAndFlush(NIOAny(ByteBuffer(bytes: greeting)), promise: nil)
       context.close(mode: .output, promise: nil)
-    case .refuse, .endInsideToken, .answerUnsealed, .silence: break
+    case .refuse, .endInsideToken, .answerUnsealed, .silence, .unspecifiedAddress, .refusePeer, .clearSecondReply,
+      .noPeer:
+      break
     }
     context.read()
   }
@@ -139,7 +176,8 @@ private final class EchoHandler: ChannelInboundHandler {
       // The level message and the reply were the first two.
       frame.writeMultipleIntegers(UInt64(3), UInt8(0), UInt8(0x21))
       self.writeRaw(frame, context)
-    case .echo, .refuse, .endInsideToken, .silence: context.write(data, promise: nil)
+    case .echo, .refuse, .endInsideToken, .silence, .unspecifiedAddress, .refusePeer, .clearSecondReply, .noPeer:
+      context.write(data, promise: nil)
     }
   }
 
