@@ -76,7 +76,10 @@ final class BridgeSession {
 extension BridgeSession: ServerNegotiationDelegate {
   func negotiationAgreed(_ agreed: AgreedProtection) {}
 
-  func negotiationReceivedRequest(_ request: SOCKSRequest, completion: @escaping (SOCKSReply, SOCKSError?) -> Void) {
+  func negotiationReceivedRequest(
+    _ request: SOCKSRequest, announcement: @escaping (SOCKSAddress) -> Void,
+    completion: @escaping (SOCKSReply, SOCKSError?) -> Void
+  ) {
     let target = request.destination
     self.state = .connecting(target)
     self.connector.connect(to: target, on: self.channel.eventLoop).assumeIsolated().whenComplete { result in

@@ -77,7 +77,10 @@ final class Session: ServerNegotiationDelegate {
     self.scheduleExpiry(agreed.attributes)
   }
 
-  func negotiationReceivedRequest(_ request: SOCKSRequest, completion: @escaping (SOCKSReply, SOCKSError?) -> Void) {
+  func negotiationReceivedRequest(
+    _ request: SOCKSRequest, announcement: @escaping (SOCKSAddress) -> Void,
+    completion: @escaping (SOCKSReply, SOCKSError?) -> Void
+  ) {
     self.record.target = request.destination
     let served: any ServedRequest =
       switch request.command {
