@@ -293,7 +293,10 @@ private let commands = AccessCommand.allCases.map(\.rawValue).joined(separator: 
       "bind: {advertise_address: '::'}",
       "4:27: bind.advertise_address: :: is no address that a peer could connect to; write one of this machine or network"
     ),
-    ("bind: {advertise_adress: 192.0.2.1}", "4:8: unknown key \"advertise_adress\" in bind; did you mean advertise_address?"),
+    (
+      "bind: {advertise_adress: 192.0.2.1}",
+      "4:8: unknown key \"advertise_adress\" in bind; did you mean advertise_address?"
+    ),
   ])
   func bind(text: String, message: String) {
     #expect(messages(more: text) == [message])
