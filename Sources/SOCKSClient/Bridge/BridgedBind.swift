@@ -40,6 +40,13 @@ final class BridgedBind: BridgedRequest {
     }
   }
 
+  var awaitsGateway: Bool {
+    switch self.state {
+    case .ready, .asking, .listening: true
+    case .ended: false
+    }
+  }
+
   func replied(_ start: BridgedRequestStart) {
     guard case .listening(let listener) = self.state else { return start.context.close(promise: nil) }
     let waiting = WaitingStreamHandler(held: start.earlyData, isInputClosed: start.inputClosed)
