@@ -62,7 +62,12 @@ public final class DatagramProtection {
     self.outcomes.removeAll(keepingCapacity: true)
     plaintext.clear()
     let failure = context.unwrap(&batch, into: &plaintext, outcomes: &self.outcomes)
-    self.message = Self.kept(batch.takeStorage())
+    let opened = batch.plaintexts.first
+    let storage = batch.takeStorage()
+    if let opened, let part = storage.getSlice(at: storage.readerIndex + opened.lowerBound, length: opened.count) {
+      plaintext.writeImmutableBuffer(part)
+    }
+    self.message = Self.kept(storage)
     guard failure == nil, self.outcomes.count == 1, let outcome = self.outcomes.first,
       outcome.plaintextLength == plaintext.readableBytes
     else {
@@ -130,8 +135,10 @@ public final class DatagramProtection {
     self.assembly.clear()
     Self.assemble(data, header, into: &self.assembly)
     defer { self.assembly = Self.kept(self.assembly) }
-    var frames = EncapsulatedFrames(reusing: datagram)
+    let storage = datagram
+    // Nobody but the frames has it: it is used again.
     datagram = ByteBuffer()
+    var frames = EncapsulatedFrames(reusing: storage)
     do throws(SOCKSError) {
       try context.wrapDatagram(self.assembly, sealed: self.seals, into: &frames)
     } catch {

@@ -145,13 +145,11 @@ public final class EncapsulationHandler: ChannelDuplexHandler {
 
   private func openMessages(_ context: ChannelHandlerContext) {
     guard self.state == .protecting else { return }
-    let plaintext = self.inbound.open(limit: Self.workPerTurn, allocator: context.channel.allocator)
+    let plaintext = self.inbound.open(limit: Self.workPerTurn)
     // Set before anything is fired: whoever gets the plaintext may ask for more.
     self.hasInboundBacklog = plaintext.hasMore
-    if plaintext.octets.readableBytes > 0 {
-      self.isReadAwaited = false
-      context.fireChannelRead(self.wrapInboundOut(plaintext.octets))
-    }
+    if !plaintext.parts.isEmpty { self.isReadAwaited = false }
+    for part in plaintext.parts { context.fireChannelRead(self.wrapInboundOut(part)) }
     if let failure = plaintext.failure {
       self.poison(failure, context)
       return

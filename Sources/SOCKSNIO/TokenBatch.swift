@@ -5,6 +5,11 @@ public struct TokenBatch {
   /// The frames. Unwrapping scrambles them, so they are nobody else's.
   private var frames: ByteBuffer
   private let tokens: Tokens
+  /// Where plaintext lies in the place of its token, for the tokens opened so far.
+  private(set) var plaintexts: [Range<Int>] = []
+
+  /// Octets behind each token that an engine may write to, if it restores them.
+  public static let slack = 4
 
   /// Offsets from the first frame's first octet.
   private enum Tokens {
@@ -48,8 +53,32 @@ public struct TokenBatch {
     var token = span._mutatingExtracting(range)
     return body(&token)
   }
+
+  /// Lends the octets of all messages, and says where the tokens lie, for an engine that opens them where they are.
+  ///
+  /// Behind the last token, too, there are ``slack`` octets.
+  public mutating func withTokens<Result>(_ body: (inout MutableRawSpan, [Range<Int>]) -> Result) -> Result {
+    let tokens = self.ranges
+    let missing = (tokens.last?.upperBound ?? 0) + Self.slack - self.frames.readableBytes
+    if missing > 0 { self.frames.writeRepeatingByte(0, count: missing) }
+    defer { if missing > 0 { self.frames.moveWriterIndex(to: self.frames.writerIndex - missing) } }
+    var span = self.frames.mutableReadableBytesSpan
+    return body(&span, tokens)
+  }
+
+  /// The next token's plaintext lies there, in the token's place. An engine says so of every token that it opens, or of
+  /// none.
+  public mutating func openedInPlace(_ plaintext: Range<Int>) { self.plaintexts.append(plaintext) }
+
   /// Gives the storage back, its octets used up.
   consuming func takeStorage() -> ByteBuffer { self.frames }
+
+  private var ranges: [Range<Int>] {
+    switch self.tokens {
+    case .datagram(let token): [token]
+    case .stream(let tokens): tokens
+    }
+  }
 
   private func range(at index: Int) -> Range<Int>? {
     switch self.tokens {

@@ -23,6 +23,8 @@ public final class FakeProtection: PerMessageProtection {
   public var levelOctets: [UInt8]?
   /// Adds an octet to the plaintext that no outcome speaks of.
   public var liesAboutLengths = false
+  /// Leaves the plaintext where the token lay; otherwise it gets a buffer of its own.
+  public var opensInPlace = true
 
   /// Every token wrapped, in order, level messages included.
   public private(set) var wrapped: [FakeToken] = []
@@ -32,6 +34,8 @@ public final class FakeProtection: PerMessageProtection {
   public private(set) var unwrapWork: [Int] = []
   private var wrapCalls = 0
   private var unwrapCalls = 0
+
+  public let engine = "fake"
 
   public init(key: UInt64 = 0x0123_4567_89ab_cdef, firstNumber: UInt64 = 7) {
     self.key = key
@@ -80,7 +84,11 @@ public final class FakeProtection: PerMessageProtection {
       }
       switch self.open(octets ?? []) {
       case .success(let (token, outcome)):
-        plaintext.writeBytes(token.plaintext)
+        if self.opensInPlace {
+          self.leave(token.plaintext, at: index, in: &batch)
+        } else {
+          plaintext.writeBytes(token.plaintext)
+        }
         outcomes.append(outcome)
       case .failure(let error):
         return error
@@ -88,6 +96,18 @@ public final class FakeProtection: PerMessageProtection {
     }
     if self.liesAboutLengths { plaintext.writeInteger(UInt8(0)) }
     return nil
+  }
+
+  /// Behind one octet of the token that stays scrambled.
+  private func leave(_ plaintext: [UInt8], at index: Int, in batch: inout TokenBatch) {
+    let range = batch.withTokens { span, tokens in
+      let start = tokens[index].lowerBound + 1
+      for (offset, octet) in plaintext.enumerated() {
+        span.storeBytes(of: octet, toByteOffset: start + offset, as: UInt8.self)
+      }
+      return start..<start + plaintext.count + (self.liesAboutLengths ? 1 : 0)
+    }
+    batch.openedInPlace(range)
   }
 
   public func wrapProtectionLevel(_ octet: UInt8) -> WrapResult {

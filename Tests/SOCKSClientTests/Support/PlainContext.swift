@@ -36,6 +36,7 @@ final class PlainEstablishment: ContextEstablishment {
 
 /// Tokens of nine octets of header (number, sealed or not) and the plaintext as it is.
 final class PlainProtection: PerMessageProtection {
+  let engine = "plain"
   private var next: UInt64 = 1
 
   private func token(_ plaintext: ByteBuffer, sealed: Bool) -> ByteBuffer {
