@@ -9,8 +9,6 @@ import SOCKSNIO
 final class BridgeSession {
   private enum State {
     case negotiating
-    /// The gateway's answer is awaited.
-    case asking(any BridgedRequest)
     case serving(any BridgedRequest)
     case ended
   }
@@ -45,16 +43,21 @@ final class BridgeSession {
         gss: GSSAcceptorSubnegotiation.Configuration(levels: [], requirements: .acceptor(servedNames: [])),
         commands: [.connect, .bind, .udpAssociate]),
       timeouts: NegotiationTimeouts(), selective: .always, establishment: { NoEstablishment() }, delegate: self)
-    let departure = DepartureHandler { [weak self] in
-      if case .asking = self?.state { true } else { false }
-    }
+    let departure = DepartureHandler { [weak self] in self?.awaitsGateway ?? false }
     try self.channel.pipeline.syncOperations.addHandlers(departure, handler)
     self.channel.closeFuture.assumeIsolated().whenComplete { _ in self.closed() }
   }
 
+  private var awaitsGateway: Bool {
+    switch self.state {
+    case .serving(let request): request.awaitsGateway
+    case .negotiating, .ended: false
+    }
+  }
+
   private func closed() {
     switch self.state {
-    case .asking(let request), .serving(let request): request.abandon()
+    case .serving(let request): request.abandon()
     case .negotiating, .ended: break
     }
     self.state = .ended
@@ -141,7 +144,7 @@ extension BridgeSession: ServerNegotiationDelegate {
       // No other command comes this far.
       default: BridgedConnect(request, of: self)
       }
-    self.state = .asking(bridged)
+    self.state = .serving(bridged)
     bridged.begin { result in
       switch result {
       case .success(let bound):
@@ -157,8 +160,7 @@ extension BridgeSession: ServerNegotiationDelegate {
   func negotiationSucceeded(
     _ handler: ServerNegotiationHandler, context: ChannelHandlerContext, earlyData: ByteBuffer, inputClosed: Bool
   ) {
-    guard case .asking(let request) = self.state else { return context.close(promise: nil) }
-    self.state = .serving(request)
+    guard case .serving(let request) = self.state else { return context.close(promise: nil) }
     request.replied(
       BridgedRequestStart(handler: handler, context: context, earlyData: earlyData, inputClosed: inputClosed))
   }

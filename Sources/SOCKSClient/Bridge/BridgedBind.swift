@@ -63,6 +63,13 @@ final class BridgedBind: BridgedRequest {
     answer(.failure(self.session.described(error)))
   }
 
+  var awaitsGateway: Bool {
+    switch self.state {
+    case .ready, .asking, .listening: true
+    case .connected, .ended: false
+    }
+  }
+
   func replied(_ start: BridgedRequestStart) {
     guard case .connected(let proxied) = self.state else { return start.context.close(promise: nil) }
     self.state = .ended

@@ -38,6 +38,13 @@ final class BridgedConnect: BridgedRequest {
     }
   }
 
+  var awaitsGateway: Bool {
+    switch self.state {
+    case .ready, .connecting: true
+    case .connected, .ended: false
+    }
+  }
+
   func replied(_ start: BridgedRequestStart) {
     guard case .connected(let proxied) = self.state else { return start.context.close(promise: nil) }
     self.state = .ended
