@@ -41,7 +41,7 @@ extension SessionServices {
         levels: Set(kerberos.levels),
         requirements: .acceptor(servedNames: Set(kerberos.services), allowsAnonymous: policy.admitsAnonymous),
         maximumRounds: kerberos.mechanisms.contains(.spnego) ? 5 : 1),
-      commands: [.connect, .bind])
+      commands: [.connect, .bind, .udpAssociate])
     self.timeouts = NegotiationTimeouts(
       method: TimeAmount(timeouts.method), authentication: TimeAmount(timeouts.authentication),
       level: TimeAmount(timeouts.level), request: TimeAmount(timeouts.request))

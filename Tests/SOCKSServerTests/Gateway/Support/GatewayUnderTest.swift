@@ -20,6 +20,7 @@ final class GatewayUnderTest: Sendable {
   struct Setting: Sendable {
     var rules: [AccessRule] = [GatewayUnderTest.loopback]
     var limits = Configuration.Limits()
+    var udp = Configuration.UDP()
     var timeouts = Setting.timeouts
     var bind = Configuration.Bind()
     var listeners = [ListenAddress(address: .v4(0x7f00_0001), port: 0)]
@@ -41,7 +42,7 @@ final class GatewayUnderTest: Sendable {
     var configuration: Configuration {
       Configuration(
         listen: self.listeners, kerberos: .init(keytab: "/nonexistent", expired: self.expired, clockSkew: .zero),
-        timeouts: self.timeouts, limits: self.limits, bind: self.bind, rules: self.rules)
+        timeouts: self.timeouts, limits: self.limits, udp: self.udp, bind: self.bind, rules: self.rules)
     }
 
     var surroundings: GatewaySurroundings {
@@ -132,4 +133,5 @@ extension IdentityPattern {
 
 extension IPNetwork {
   static let loopback = IPNetwork(.v4(0x7f00_0000), prefixLength: 8) ?? IPNetwork(.v4(0x7f00_0001))
+  static let loopbackV6 = IPNetwork(.v6(high: 0, low: 1))
 }
