@@ -57,12 +57,14 @@ let package = Package(
 
     // The system's other corners.
     .systemLibrary(name: "CLibYAML"),
-    .target(name: "Platform", dependencies: ["CLibYAML"], swiftSettings: settings),
+    .systemLibrary(name: "CMalloc"),
+    .target(name: "Platform", dependencies: ["CLibYAML", "CMalloc"], swiftSettings: settings),
 
     // Channel handlers, and the adapter that runs GSS contexts for them.
     .target(name: "SOCKSNIO", dependencies: ["SOCKSCore", nioCore], swiftSettings: settings),
     .target(
-      name: "SOCKSGSSAPI", dependencies: ["SOCKSCore", "SOCKSNIO", "GSSAPI", nioCore, nioPosix], swiftSettings: settings
+      name: "SOCKSGSSAPI", dependencies: ["SOCKSCore", "SOCKSNIO", "GSSAPI", "KerberosTokens", nioCore, nioPosix],
+      swiftSettings: settings
     ),
 
     // The gateway and the client side.

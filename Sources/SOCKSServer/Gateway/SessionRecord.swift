@@ -13,9 +13,15 @@ struct SessionRecord {
   var level: ProtectionLevel?
   var target: SOCKSAddress?
   var reached: SOCKSAddress?
+  /// Where BIND has listened.
+  var bound: SOCKSAddress?
+  /// Connections to it that were not from the peer.
+  var refusedPeers: UInt64 = 0
   var rule: RuleReference?
   var octetsFromClient: UInt64 = 0
   var octetsFromTarget: UInt64 = 0
+  /// Nil unless datagrams were relayed.
+  var association: AssociationCounts?
   /// Nil for a session that both sides ended in order.
   var error: SOCKSError?
   /// The phase in which a negotiation failed.
@@ -42,9 +48,12 @@ struct SessionRecord {
     metadata["level"] = self.level.map { "\($0)" }
     metadata["target"] = self.target.map { "\(Self.word($0.description))" }
     metadata["reached"] = self.reached.map { "\($0)" }
+    metadata["bound"] = self.bound.map { "\($0)" }
+    if self.refusedPeers > 0 { metadata["refused_peers"] = "\(self.refusedPeers)" }
     metadata["rule"] = self.rule.map { "\(escaped($0.description))" }
     metadata["octets_up"] = "\(self.octetsFromClient)"
     metadata["octets_down"] = "\(self.octetsFromTarget)"
+    if let association = self.association { metadata.merge(association.metadata) { $1 } }
     metadata["duration_ms"] = "\((ended - self.began).nanoseconds / 1_000_000)"
     metadata["reason"] = "\(self.error?.code.description ?? "completed")"
     if let error = self.error {

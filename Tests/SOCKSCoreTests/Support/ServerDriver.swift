@@ -41,6 +41,8 @@ struct ServerDriver {
     while !self.isClosed, self.advance() {}
   }
 
+  mutating func write(_ octets: [UInt8]) { self.send(ByteBuffer(bytes: octets)) }
+
   /// One action; false when more octets are needed.
   private mutating func advance() -> Bool {
     guard self.incoming != nil else { return self.run(self.machine.receivedOctets(&self.network)) }
@@ -78,6 +80,8 @@ struct ServerDriver {
       return self.run(self.machine.passwordChecked(isCorrect: request.password == Array("secret".utf8)))
     case .serve(let request):
       self.outputs.append(.served(request))
+      // The second reply is the test's.
+      if request.command == .bind { return self.run(self.machine.announced(SOCKSReply.success.bound)) }
       return self.run(self.machine.requestFinished(.success))
     case .relay(let reply):
       self.send(reply)
