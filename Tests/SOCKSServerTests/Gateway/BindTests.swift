@@ -274,7 +274,7 @@ import Testing
     var setting = try Self.setting()
     setting.bind.ports = PortRange(port...port)
     try await GatewayUnderTest.with(setting) { gateway in
-      for _ in 0..<3 {
+      for round in 0..<4 {
         var client = try await gateway.client()
         try await client.negotiate()
         #expect(try await client.bind(Self.here).port == port)
@@ -284,6 +284,12 @@ import Testing
         #expect(try await second.receive()[1] == 0x01)
         await second.peer.close()
         #expect(try await gateway.log.next()["reason"] == "too-busy")
+        // The port is free when the peer has come, and when the client has gone.
+        if round % 2 == 0 {
+          let peer = try await Peer.connect(to: SOCKSAddress(.v4(0x7f00_0001), port: port))
+          _ = try await client.receiveReply()
+          await peer.reset()
+        }
         await client.peer.close()
         _ = try await gateway.log.next()
       }
