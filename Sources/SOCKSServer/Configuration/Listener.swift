@@ -83,7 +83,8 @@ extension Configuration.Listener: CustomStringConvertible {
     let clients = self.clients.map { clients in
       let networks = clients.networks.map(\.description).joined(separator: " ")
       let switches = clients.compatibility.map { " \($0.rawValue)" }.joined()
-      return "; \(networks): \(Self.words(clients.methods ?? self.methods))\(switches.isEmpty ? "" : " with\(switches)")"
+      return
+        "; \(networks): \(Self.words(clients.methods ?? self.methods))\(switches.isEmpty ? "" : " with\(switches)")"
     }
     return "\(self.address) \(Self.words(self.methods))\(clients.joined())"
   }

@@ -36,7 +36,8 @@ final class Session: ServerNegotiationDelegate {
     let eventLoop = channel.eventLoop
     let client: IPAddress? = if case .address(let address)? = session.record.client?.host { address } else { nil }
     let handler = ServerNegotiationHandler(
-      configuration: services.negotiation(for: listener.service(for: client)), timeouts: services.timeouts, selective: services.selective,
+      configuration: services.negotiation(for: listener.service(for: client)), timeouts: services.timeouts,
+      selective: services.selective,
       establishment: { services.makeEstablishment(eventLoop) }, delegate: session)
     try channel.pipeline.syncOperations.addHandler(handler)
   }

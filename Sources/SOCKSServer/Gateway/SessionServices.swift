@@ -42,7 +42,8 @@ extension SessionServices {
 
   init(
     _ configuration: Configuration, makeEstablishment: @escaping GatewaySurroundings.MakeEstablishment,
-    passwords: PasswordCheck? = nil, lookup: NameLookup, registry: SessionRegistry, ownListeners: Set<ListenerEndpoint>, logger: Logger
+    passwords: PasswordCheck? = nil, lookup: NameLookup, registry: SessionRegistry, ownListeners: Set<ListenerEndpoint>,
+    logger: Logger
   ) {
     let policy = AccessPolicy(rules: configuration.rules, ownListeners: ownListeners)
     let kerberos = configuration.kerberos

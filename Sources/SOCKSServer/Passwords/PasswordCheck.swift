@@ -119,7 +119,8 @@ final class PasswordCheck: Sendable {
     } catch {
       throw ConfigurationError(problems: [
         ConfigurationProblem(
-          sourceName: path, line: nil, column: nil, message: "there is no memory to check passwords in", sourceLine: nil)
+          sourceName: path, line: nil, column: nil, message: "there is no memory to check passwords in", sourceLine: nil
+        )
       ])
     }
   }

@@ -53,7 +53,8 @@ public struct UserPattern: Hashable, Sendable {
         isEscaped = true
       case UInt8(ascii: "@"), UInt8(ascii: "/"):
         throw ValueError(
-          "user:… is a user of the password file, never a principal; if \(quoted(text)) is meant, write \\@ and \\/ in it")
+          "user:… is a user of the password file, never a principal; if \(quoted(text)) is meant, write \\@ and \\/ in it"
+        )
       default:
         characters.append(.init(octet: octet, isEscaped: false))
       }

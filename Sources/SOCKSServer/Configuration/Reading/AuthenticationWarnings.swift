@@ -43,7 +43,8 @@ struct AuthenticationWarnings {
     var warnings: [String] = []
     if services.contains(where: { $0.methods.contains(.none) }), !self.allows({ $0 == .unauthenticated }) {
       warnings.append(
-        "\(listener.address) serves clients without authentication (none), but no rule allows anything to unauthenticated")
+        "\(listener.address) serves clients without authentication (none), but no rule allows anything to unauthenticated"
+      )
     }
     if services.contains(where: { $0.methods.contains(.password) }),
       !self.allows({ if case .user = $0 { true } else { false } })
@@ -51,7 +52,8 @@ struct AuthenticationWarnings {
       warnings.append("\(listener.address) takes passwords, but no rule allows anything to a user:NAME")
     }
     if services.contains(where: { !$0.compatibility.isEmpty && !$0.methods.contains(.gssapi) }) {
-      warnings.append("\(listener.address) has a compatibility switch for clients that may not use gssapi: it does nothing")
+      warnings.append(
+        "\(listener.address) has a compatibility switch for clients that may not use gssapi: it does nothing")
     }
     return warnings
   }

@@ -58,7 +58,8 @@ extension Configuration.Passwords {
           reader.value(node, path, expected: "a number") { text throws(ValueError) in
             guard let number = decimal(text), key.bounds.contains(number) else {
               throw ValueError(
-                "expected a whole number from \(key.bounds.lowerBound) to \(key.bounds.upperBound), not \(quoted(text))")
+                "expected a whole number from \(key.bounds.lowerBound) to \(key.bounds.upperBound), not \(quoted(text))"
+              )
             }
             return number
           }

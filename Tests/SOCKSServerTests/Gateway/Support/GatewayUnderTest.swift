@@ -22,6 +22,9 @@ final class GatewayUnderTest: Sendable {
     var limits = Configuration.Limits()
     var timeouts = Setting.timeouts
     var listeners = [ListenAddress(address: .v4(0x7f00_0001), port: 0)]
+    var methods: [AuthenticationMethod] = [.gssapi]
+    var clients: [Configuration.Listener.Clients] = []
+    var passwords: Configuration.Passwords?
     var expired: Configuration.Kerberos.Expiry = .close
     var attributes = SecurityContextAttributes.fake()
     var lookUp: @Sendable (String, Int) -> Result<[IPAddress], SOCKSError> = { _, _ in
@@ -39,8 +42,9 @@ final class GatewayUnderTest: Sendable {
 
     var configuration: Configuration {
       Configuration(
-        listen: self.listeners, kerberos: .init(keytab: "/nonexistent", expired: self.expired, clockSkew: .zero),
-        timeouts: self.timeouts, limits: self.limits, rules: self.rules)
+        listen: self.listeners.map { .init($0, methods: self.methods, clients: self.clients) },
+        kerberos: .init(keytab: "/nonexistent", expired: self.expired, clockSkew: .zero),
+        passwords: self.passwords, timeouts: self.timeouts, limits: self.limits, rules: self.rules)
     }
 
     var surroundings: GatewaySurroundings {
