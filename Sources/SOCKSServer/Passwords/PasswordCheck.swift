@@ -45,12 +45,19 @@ final class PasswordCheck: Sendable {
   private let pool: StepPool
   private let logger: Logger
   private let state: Mutex<State>
+  private let compare: Compare
+
+  /// Whether a password is the one that was hashed; nil when that cannot be told. Blocks.
+  typealias Compare = @Sendable (ScryptHash, [UInt8]) -> Bool?
 
   /// - Throws: what is wrong with the password file.
-  init(_ configuration: Configuration.Passwords, logger: Logger) throws(ConfigurationError) {
+  init(
+    _ configuration: Configuration.Passwords, logger: Logger, compare: @escaping Compare = { $0.matches($1) }
+  ) throws(ConfigurationError) {
     let (file, version) = try PasswordFile.load(path: configuration.file)
     self.path = configuration.file
     self.logger = logger
+    self.compare = compare
     self.state = Mutex(
       State(
         table: try Self.table(file, path: configuration.file), version: version,
@@ -79,7 +86,9 @@ final class PasswordCheck: Sendable {
     guard !self.state.withLock({ $0.failures.isExhausted(client, now: now) }) else { return .tooManyFailures }
     let table = self.currentTable()
     let name = UserName(request.username)
-    guard let isCorrect = table.hash(for: name)?.matches(request.password) else { return .libraryFailed }
+    guard let hash = table.hash(for: name), let isCorrect = self.compare(hash, request.password) else {
+      return .libraryFailed
+    }
     let user = name.flatMap { table.contains($0) ? $0 : nil }
     if isCorrect, user != nil { return .correct }
     self.state.withLock { $0.failures.failed(client, now: now) }

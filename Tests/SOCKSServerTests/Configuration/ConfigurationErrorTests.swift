@@ -172,7 +172,10 @@ private func messages(listen: String? = nil, kerberos: String? = nil, rule: Stri
       "{address: '127.0.0.1:'}",
       "1:20: listen[0].address: expected an address and a port such as 127.0.0.1:1080 or [::1]:1080; a port is a number from 0 to 65535"
     ),
-    ("{address: '127.0.0.1:1', adress: x}", "1:35: unknown key \"adress\" in listen[0]; known here: address"),
+    (
+      "{address: '127.0.0.1:1', adress: x}",
+      "1:35: unknown key \"adress\" in listen[0]; known here: address, methods, clients"
+    ),
     (
       "{address: '127.0.0.1:1'}, {address: '127.0.0.1:1'}",
       "1:46: listen[1].address: 127.0.0.1:1 is here twice; the first is on line 1"
