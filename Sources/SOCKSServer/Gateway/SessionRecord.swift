@@ -94,6 +94,8 @@ struct SessionRecord {
       "curl 8.17 or newer asks for a level that it cannot use; let such programs go through a bridge on their machine"
     case .noAcceptableMethod:
       "the program cannot do what is allowed here; let it go through a bridge on its machine"
+    case .connectionClosed where self.method == .gssapi && self.phase == .authentication:
+      "curl 7.69 to 8.16 offers GSS-API and cannot do it; prefer another method for its network, or use a bridge"
     case .wrongVersion where self.compatibility.contains(.unprotected):
       "Dante's client goes on with the level it asked for, whatever the answer; serve it without unprotected"
     case .levelMalformed:
