@@ -25,6 +25,10 @@ public struct Configuration: Hashable, Sendable {
   public var timeouts: Timeouts
   /// `limits`: how much there may be of things.
   public var limits: Limits
+  /// `penalties`: what becomes of addresses that fail repeatedly.
+  public var penalties: Penalties
+  /// `keepalive`: how connections whose other end is gone are found.
+  public var keepalive: Keepalive
   /// `rules`: who may reach what; see ``AccessPolicy``. 1 to 1000 of them.
   ///
   /// Each rule is a mapping with the keys
@@ -33,6 +37,9 @@ public struct Configuration: Hashable, Sendable {
   /// - `to`: a list of targets (``TargetPattern``). May be left out after `deny` only;
   /// - `ports`: a list such as `[22, 8000-8100]`. Default: every port;
   /// - `from`: a list of the networks that clients come from. Default: every one;
+  /// - `bandwidth`: octets in a second, each way, of all sessions that the rule allows together, as `10MiB/s`. Only after
+  ///   `allow`. 1KiB/s to 1024GiB/s. Default: no limit;
+  /// - `session`: how long such a session may last, in place of `timeouts.session`. Only after `allow`. 1s to 365d;
   /// - `name`: a text for logs, at most 100 characters. Default: none.
   ///
   /// A list has 1 to 1000 entries.
@@ -40,12 +47,14 @@ public struct Configuration: Hashable, Sendable {
 
   public init(
     listen: [ListenAddress], kerberos: Kerberos, timeouts: Timeouts = Timeouts(), limits: Limits = Limits(),
-    rules: [AccessRule]
+    penalties: Penalties = Penalties(), keepalive: Keepalive = Keepalive(), rules: [AccessRule]
   ) {
     self.listen = listen
     self.kerberos = kerberos
     self.timeouts = timeouts
     self.limits = limits
+    self.penalties = penalties
+    self.keepalive = keepalive
     self.rules = rules
   }
 

@@ -34,9 +34,13 @@ final class Listeners: Sendable {
         }
       }
       .childChannelInitializer { channel in
-        RelayChannelOptions.apply(to: channel).flatMapThrowing {
-          guard let services = services.value else { throw ChannelError.ioOnClosedChannel }
-          try Session.begin(on: channel, services: services)
+        guard let services = services.value else {
+          return channel.eventLoop.makeFailedFuture(ChannelError.ioOnClosedChannel)
+        }
+        return channel.eventLoop.makeCompletedFuture { try services.defence.admit(channel) }.flatMap { admission in
+          RelayChannelOptions.apply(to: channel, keepalive: services.keepalive).flatMapThrowing {
+            try Session.begin(on: channel, services: services, admission: admission)
+          }
         }
       }
     var channels: [any Channel] = []

@@ -62,7 +62,16 @@ public final class ProxyServer: Service {
 
   private func serve(steps: StepPool, lookups: StepPool) async throws {
     let makeEstablishment = try self.surroundings.acquireAcceptor(steps)
-    let registry = SessionRegistry(limit: self.configuration.limits.connections)
+    let plan = DescriptorPlan(
+      self.configuration, available: self.surroundings.descriptors(), eventLoops: System.coreCount)
+    if let shortage = plan.shortage(self.configuration) {
+      self.logger.warning("too few descriptors", metadata: ["detail": "\(shortage)"])
+    }
+    let registry = SessionRegistry(limit: plan.connections)
+    let random = self.surroundings.random
+    let defence = Defence(
+      self.configuration, logger: self.logger, now: self.surroundings.now, random: random,
+      makeRoom: { registry.endUnauthenticated(random) })
     // Bound first, so that the policy knows where the gateway listens; accepting begins when everything is ready.
     let listeners = try await Listeners.bind(self.configuration.listen, group: self.group, registry: registry)
     let addresses = listeners.addresses
@@ -70,7 +79,8 @@ public final class ProxyServer: Service {
       let services = SessionServices(
         self.configuration, makeEstablishment: makeEstablishment,
         lookup: NameLookup(self.configuration, pool: lookups, lookUp: self.surroundings.lookUp), registry: registry,
-        ownListeners: try ListenerEndpoint.endpoints(of: addresses), logger: self.logger)
+        defence: defence, descriptors: DescriptorBudget(limit: plan.others),
+        ownListeners: try ListenerEndpoint.endpoints(of: addresses), now: .now(), logger: self.logger)
       try await listeners.startAccepting(services)
     } catch {
       await listeners.close()

@@ -6,6 +6,8 @@ import Synchronization
 final class SessionRegistry: Sendable {
   private struct State {
     var sessions: [UInt64: NIOLoopBound<Session>] = [:]
+    /// Those whose clients are not known yet.
+    var unauthenticated = IndexedSet<UInt64>()
     var nextID: UInt64 = 1
     /// Accepted, whether or not a session has been made for it yet.
     var connections = 0
@@ -33,8 +35,16 @@ final class SessionRegistry: Sendable {
   /// Sessions that have not written their record.
   var sessions: Int { self.state.withLock { $0.sessions.count } }
 
-  /// A connection has been accepted.
-  func accepted() { self.state.withLock { $0.connections += 1 } }
+  /// A connection has been accepted: takes room for it.
+  ///
+  /// - Returns: false when there is none.
+  func takeRoom() -> Bool {
+    self.state.withLock { state in
+      guard state.connections < self.limit else { return false }
+      state.connections += 1
+      return true
+    }
+  }
 
   /// A connection has been closed.
   func closed() {
@@ -71,14 +81,32 @@ final class SessionRegistry: Sendable {
     self.state.withLock { state in
       guard !state.isDraining else { return false }
       state.sessions[id] = session
+      state.unauthenticated.insert(id)
       return true
     }
+  }
+
+  /// The session's client is known.
+  func authenticated(id: UInt64) { self.state.withLock { $0.unauthenticated.remove(id) } }
+
+  /// Ends one session by chance, of those whose clients are not known.
+  ///
+  /// - Parameter random: a number below the one given.
+  func endUnauthenticated(_ random: @Sendable (Int) -> Int) {
+    let session = self.state.withLock { state in
+      let id = state.unauthenticated.drawn(random)
+      id.map { state.unauthenticated.remove($0) }
+      return id.flatMap { state.sessions[$0] }
+    }
+    guard let session else { return }
+    self.each(of: [session]) { $0.end(SOCKSError(.tooBusy, "too many connections have not authenticated")) }
   }
 
   /// The session has ended, and its record is written.
   func remove(id: UInt64) {
     let ended = self.state.withLock { state in
       state.sessions.removeValue(forKey: id)
+      state.unauthenticated.remove(id)
       return state.takeWaitingForEnd()
     }
     for continuation in ended { continuation.resume() }

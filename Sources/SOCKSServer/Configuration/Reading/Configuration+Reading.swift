@@ -52,6 +52,8 @@ extension Configuration {
       }
       let timeouts = keys.optional("timeouts") { node, path in Timeouts(node, path, reader: reader) }
       let limits = keys.optional("limits") { node, path in Limits(node, path, reader: reader) }
+      let penalties = keys.optional("penalties") { node, path in Penalties(node, path, reader: reader) }
+      let keepalive = keys.optional("keepalive") { node, path in Keepalive(node, path, reader: reader) }
       let rules = keys.required("rules", example: "[{allow: [connect], principals: [\"*@EXAMPLE.COM\"], to: [\"*\"]}]")
       { node, path in
         readRules(node, path, reader: reader)
@@ -59,7 +61,7 @@ extension Configuration {
       guard let listen, let kerberos, let rules else { return nil }
       let configuration = Configuration(
         listen: listen, kerberos: kerberos, timeouts: timeouts ?? Timeouts(), limits: limits ?? Limits(),
-        rules: rules.map(\.rule))
+        penalties: penalties ?? Penalties(), keepalive: keepalive ?? Keepalive(), rules: rules.map(\.rule))
       return Reading(configuration: configuration, warnings: shadowed(rules, reader: reader))
     }
   }

@@ -83,7 +83,7 @@ private enum LevelWord: String, CaseIterable {
 }
 
 extension ConfigurationReader {
-  fileprivate func duration(_ node: YAMLNode, _ path: String, within bounds: ClosedRange<Duration>) -> Duration? {
+  func duration(_ node: YAMLNode, _ path: String, within bounds: ClosedRange<Duration>) -> Duration? {
     self.value(node, path, expected: "a duration such as 30s") { text throws(ValueError) in
       let duration = try Duration(parsing: text)
       guard bounds.contains(duration) else {
@@ -128,6 +128,12 @@ extension Configuration.Limits {
           reader.value(node, path, expected: "a number") { text throws(ValueError) in try key.parse(text) }
         }.map { limits[keyPath: key.field] = $0 }
       }
+      keys.optional("unauthenticated") { node, path in
+        reader.value(node, path, expected: "START:RATE:FULL", parse: EarlyDrop.init(parsing:))
+      }.map { limits.unauthenticated = $0 }
+      keys.optional("bandwidth_per_principal") { node, path in
+        reader.value(node, path, expected: "a bandwidth such as 10MiB/s", parse: Bandwidth.init(parsing:))
+      }.map { limits.bandwidthPerPrincipal = $0 }
       return true
     }
     self = limits

@@ -23,6 +23,10 @@ final class GatewayUnderTest: Sendable {
     var timeouts = Setting.timeouts
     var listeners = [ListenAddress(address: .v4(0x7f00_0001), port: 0)]
     var expired: Configuration.Kerberos.Expiry = .close
+    var penalties = Configuration.Penalties()
+    var now: @Sendable () -> NIODeadline = { .now() }
+    var random: @Sendable (Int) -> Int = { Int.random(in: 0..<max(1, $0)) }
+    var descriptors: Int?
     var attributes = SecurityContextAttributes.fake()
     var lookUp: @Sendable (String, Int) -> Result<[IPAddress], SOCKSError> = { _, _ in
       .failure(SOCKSError(.hostUnreachable))
@@ -40,11 +44,11 @@ final class GatewayUnderTest: Sendable {
     var configuration: Configuration {
       Configuration(
         listen: self.listeners, kerberos: .init(keytab: "/nonexistent", expired: self.expired, clockSkew: .zero),
-        timeouts: self.timeouts, limits: self.limits, rules: self.rules)
+        timeouts: self.timeouts, limits: self.limits, penalties: self.penalties, rules: self.rules)
     }
 
     var surroundings: GatewaySurroundings {
-      let (attributes, prepare) = (self.attributes, self.prepare)
+      let (attributes, prepare, descriptors) = (self.attributes, self.prepare, self.descriptors)
       return GatewaySurroundings(
         acquireAcceptor: { _ in
           { eventLoop in
@@ -53,7 +57,7 @@ final class GatewayUnderTest: Sendable {
             prepare(establishment)
             return establishment
           }
-        }, lookUp: self.lookUp)
+        }, lookUp: self.lookUp, now: self.now, random: self.random, descriptors: { descriptors })
     }
   }
 
@@ -114,6 +118,9 @@ final class GatewayUnderTest: Sendable {
   func stopped() async throws { try await self.running.value }
 
   func client() async throws -> SOCKSPeer { try await SOCKSPeer(self.address) }
+
+  /// A client at another address of the loopback.
+  func client(from address: IPAddress) async throws -> SOCKSPeer { try await SOCKSPeer(self.address, from: address) }
 
   /// A client that relays to a connection of the origin.
   func relay(to origin: Origin, level: UInt8 = 2) async throws -> (client: SOCKSPeer, target: Peer) {

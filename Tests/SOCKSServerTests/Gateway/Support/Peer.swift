@@ -57,9 +57,12 @@ final class Peer: Sendable {
     }
   }
 
-  static func connect(to address: SOCKSAddress) async throws -> Peer {
+  static func connect(to address: SOCKSAddress, from source: IPAddress? = nil) async throws -> Peer {
     guard case .address(let ip) = address.host else { throw SOCKSError(.valueOutOfRange) }
-    let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+    var bootstrap = ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+    if let source { bootstrap = bootstrap.bind(to: try SocketAddress(source, port: 0)) }
+    let channel =
+      try await bootstrap
       .channelOption(.autoRead, value: false)
       .connect(to: SocketAddress(ip, port: address.port)).get()
     return try await channel.eventLoop.flatSubmit { Peer.make(on: channel) }.get()
