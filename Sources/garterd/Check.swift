@@ -18,6 +18,8 @@ struct Check: AsyncParsableCommand {
         listens on   \(configuration.listen.map(\.description).joined(separator: " "))
         serves       \(served.text)
         levels       \(configuration.kerberos.levels.map(\.description).joined(separator: " "))
+        connections  at most \(configuration.limits.connections), for which the service needs \
+      \(configuration.descriptorsNeeded) open files (LimitNOFILE)
         rules        \(configuration.rules.count)
       """, to: .output)
   }

@@ -1,3 +1,5 @@
+import NIOCore
+
 /// Everything that an operator decides about a gateway.
 ///
 /// A program makes one with ``init(listen:kerberos:timeouts:limits:rules:)``; an operator writes YAML, which
@@ -57,6 +59,10 @@ public struct Configuration: Hashable, Sendable {
     self.keepalive = keepalive
     self.rules = rules
   }
+
+  /// Open files that the gateway wants, so that all its connections have their targets and authentication has files to
+  /// spare.
+  public var descriptorsNeeded: Int { DescriptorPlan(self, available: nil, eventLoops: System.coreCount).needed }
 
   /// The largest file that is read.
   public static let maximumOctets = 1 << 20

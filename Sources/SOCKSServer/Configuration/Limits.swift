@@ -29,7 +29,7 @@ extension Configuration {
     /// `lookups`: names that wait or are resolved at a time; further ones fail. 1 to 100000. Default: 1000.
     public var lookups = 1000
     /// `lookup_threads_per_principal`: of those, for the names that one principal asks for; its further ones wait. 1 to
-    /// 256. Default: 4.
+    /// 256; always one less than there are, where there are several. Default: 4.
     public var lookupThreadsPerPrincipal = 4
     /// `addresses_per_name`: how many addresses of a name are tried. 1 to 64. Default: 16.
     public var addressesPerName = 16

@@ -21,7 +21,9 @@ final class NameLookup: Sendable {
     self.timeout = TimeAmount(configuration.timeouts.resolve)
     self.maximumAddresses = configuration.limits.addressesPerName
     self.turns = LookupTurns(
-      share: configuration.limits.lookupThreadsPerPrincipal, limit: configuration.limits.lookups)
+      // One thread is always left for others.
+      share: min(configuration.limits.lookupThreadsPerPrincipal, max(1, configuration.limits.lookupThreads - 1)),
+      limit: configuration.limits.lookups)
     self.lookUp = lookUp
   }
 

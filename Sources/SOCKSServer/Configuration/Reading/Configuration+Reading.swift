@@ -62,7 +62,10 @@ extension Configuration {
       let configuration = Configuration(
         listen: listen, kerberos: kerberos, timeouts: timeouts ?? Timeouts(), limits: limits ?? Limits(),
         penalties: penalties ?? Penalties(), keepalive: keepalive ?? Keepalive(), rules: rules.map(\.rule))
-      return Reading(configuration: configuration, warnings: shadowed(rules, reader: reader))
+      let doubts = limits.flatMap { limits in
+        keys.entry("limits").map { doubtful(limits, at: $0.value.place, reader: reader) }
+      }
+      return Reading(configuration: configuration, warnings: (doubts ?? []) + shadowed(rules, reader: reader))
     }
   }
 
@@ -99,6 +102,24 @@ extension Configuration {
     return items.enumerated().compactMap { index, item in
       AccessRule(item, "\(path)[\(index)]", reader: reader).map { ($0, item.place) }
     }
+  }
+
+  /// Limits that cannot do what they are for.
+  private static func doubtful(
+    _ limits: Limits, at place: YAMLPlace, reader: ConfigurationReader
+  ) -> [ConfigurationProblem] {
+    var doubts: [String] = []
+    if let drop = limits.unauthenticated, drop.full > limits.connections {
+      doubts.append(
+        "limits.unauthenticated: \(drop) ends above limits.connections, \(limits.connections): clients wait before any "
+          + "is sure to be dropped")
+    }
+    if limits.unauthenticatedPerAddress >= limits.authenticationSteps {
+      doubts.append(
+        "limits.unauthenticated_per_address, \(limits.unauthenticatedPerAddress), lets one address take all of "
+          + "limits.authentication_steps, \(limits.authenticationSteps)")
+    }
+    return doubts.map { reader.problem($0, at: place) }
   }
 
   private static func shadowed(
