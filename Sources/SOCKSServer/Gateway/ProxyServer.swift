@@ -67,7 +67,7 @@ public final class ProxyServer: Service {
     if let shortage = plan.shortage(self.configuration) {
       self.logger.warning("too few descriptors", metadata: ["detail": "\(shortage)"])
     }
-    let registry = SessionRegistry(limit: plan.connections)
+    let registry = SessionRegistry(limit: self.configuration.limits.connections, descriptors: plan.usable)
     let random = self.surroundings.random
     let defence = Defence(
       self.configuration, logger: self.logger, now: self.surroundings.now, random: random,
@@ -79,7 +79,7 @@ public final class ProxyServer: Service {
       let services = SessionServices(
         self.configuration, makeEstablishment: makeEstablishment,
         lookup: NameLookup(self.configuration, pool: lookups, lookUp: self.surroundings.lookUp), registry: registry,
-        defence: defence, descriptors: DescriptorBudget(limit: plan.others),
+        defence: defence, descriptors: DescriptorBudget(total: plan.usable, connections: { registry.connections }),
         ownListeners: try ListenerEndpoint.endpoints(of: addresses), now: .now(), logger: self.logger)
       try await listeners.startAccepting(services)
     } catch {

@@ -28,8 +28,13 @@ final class SessionRegistry: Sendable {
   private let state = Mutex(State())
   /// The cap on connections.
   let limit: Int
+  /// The descriptors that there are for connections: one for each, and one for the target of each known client.
+  let descriptors: Int
 
-  init(limit: Int) { self.limit = limit }
+  init(limit: Int, descriptors: Int = .max) {
+    self.limit = limit
+    self.descriptors = descriptors
+  }
 
   var connections: Int { self.state.withLock { $0.connections } }
   /// Sessions that have not written their record.
@@ -40,7 +45,7 @@ final class SessionRegistry: Sendable {
   /// - Returns: false when there is none.
   func takeRoom() -> Bool {
     self.state.withLock { state in
-      guard state.connections < self.limit else { return false }
+      guard self.hasRoom(state) else { return false }
       state.connections += 1
       return true
     }
@@ -50,7 +55,7 @@ final class SessionRegistry: Sendable {
   func closed() {
     let (resume, ended) = self.state.withLock { state in
       state.connections -= 1
-      let resume = state.connections < self.limit ? state.waitingForRoom : []
+      let resume = self.hasRoom(state) ? state.waitingForRoom : []
       if !resume.isEmpty { state.waitingForRoom = [] }
       return (resume, state.takeWaitingForEnd())
     }
@@ -63,10 +68,15 @@ final class SessionRegistry: Sendable {
   /// - Returns: true when there is room now; else `notify` is called, once, when there is.
   func hasRoom(orNotify notify: @escaping @Sendable () -> Void) -> Bool {
     self.state.withLock { state in
-      if state.connections < self.limit { return true }
+      if self.hasRoom(state) { return true }
       state.waitingForRoom.append(notify)
       return false
     }
+  }
+
+  private func hasRoom(_ state: State) -> Bool {
+    let known = state.sessions.count - state.unauthenticated.count
+    return state.connections < self.limit && state.connections + known < self.descriptors
   }
 
   func makeID() -> UInt64 {

@@ -293,11 +293,11 @@ private func messages(listen: String? = nil, kerberos: String? = nil, rule: Stri
 
   @Test(arguments: [
     (
-      "deny: [connect], session: 1h", "3:26: rules[0].session: a rule that denies leads to no session; leave it out"
+      "deny: [connect], session: 1h", "3:27: rules[0].session: a rule that denies leads to no session; leave it out"
     ),
     (
       "deny: [connect], bandwidth: 1MiB/s",
-      "3:26: rules[0].bandwidth: a rule that denies leads to no session; leave it out"
+      "3:27: rules[0].bandwidth: a rule that denies leads to no session; leave it out"
     ),
     ("principals: ['*@R'], to: ['*']", "3:9: the rule says neither allow nor deny; write for example allow: [connect]"),
     (

@@ -143,12 +143,15 @@ import Testing
     setting.timeouts.method = .milliseconds(50)
     try await GatewayUnderTest.with(setting) { gateway in
       for source in [Self.second, Self.third] {
-        let client = try await gateway.client(from: source)
-        _ = await client.peer.end()
+        // It may be over before the client is set up.
+        if let client = try? await gateway.client(from: source) { _ = await client.peer.end() }
         #expect(try await gateway.log.next()["reason"] == "deadline-passed")
       }
       try await self.expectRefused(await gateway.client(from: Self.third))
-      try await gateway.client(from: Self.second).chooseMethod()
+      // Admitted, until its deadline.
+      let admitted = try? await gateway.client(from: Self.second)
+      #expect(try await gateway.log.next()["reason"] == "deadline-passed")
+      await admitted?.peer.close()
     }
   }
 
@@ -290,12 +293,21 @@ import Testing
     try await GatewayUnderTest.with(setting) { gateway in
       let warning = try #require(gateway.log.lines.first { $0.message == "too few descriptors" })
       #expect(warning.level == .warning && warning["detail"]?.contains("at most 2") == true)
-      let clients = try await (gateway.client(), gateway.client())
-      try await clients.0.chooseMethod()
+      // Those that are known may want a target; the others need one descriptor each.
+      var clients = try await (gateway.client(), gateway.client())
+      try await clients.0.negotiate()
       try await clients.1.chooseMethod()
+      let last = try await gateway.client()
+      try await last.chooseMethod()
       let third = try await gateway.client()
       try await third.peer.send(SOCKSPeer.offer)
       try await clients.1.authenticate()
+      #expect(third.peer.unread.isEmpty)
+      try await clients.1.agree(2)
+      #expect(third.peer.unread.isEmpty)
+      await last.peer.close()
+      _ = try await gateway.log.next()
+      try await clients.0.send([0x05])
       #expect(third.peer.unread.isEmpty)
       await clients.0.peer.close()
       #expect(await third.peer.read(2) == [0x05, 0x01])
@@ -303,7 +315,7 @@ import Testing
   }
 
   @Test func theBudgetCountsOpenChannels() throws {
-    let budget = DescriptorBudget(limit: 2)
+    let budget = DescriptorBudget(total: 3, connections: { 1 })
     let channels = [EmbeddedChannel(), EmbeddedChannel(), EmbeddedChannel()]
     try budget.take(for: channels[0])
     try budget.take(for: channels[1])
@@ -321,7 +333,7 @@ import Testing
     let configuration = Setting().configuration
     let dialler = TargetDialler(
       lookup: NameLookup(configuration, pool: .init(threads: 1, limit: 1)) { _, _ in .success([]) },
-      timeout: .seconds(10), keepalive: TCPKeepalive(), descriptors: DescriptorBudget(limit: 1))
+      timeout: .seconds(10), keepalive: TCPKeepalive(), descriptors: DescriptorBudget(total: 1))
     let loop = group.next()
     func dial() async throws -> any Channel {
       try await loop.flatSubmit {

@@ -64,26 +64,26 @@ import Testing
 
   // MARK: Descriptors
 
-  @Test func whatIsAskedForIsGivenWhereThereIsEnough() {
+  @Test func theReserveIsTakenFromWhatThereIs() {
     let configuration = GatewayUnderTest.Setting().configuration
     let plan = DescriptorPlan(configuration, available: 100_000, eventLoops: 2)
-    #expect(plan.connections == 10_000)
     #expect(plan.reserve == 64 + 1 + 6 + 8 + 32)
-    #expect(plan.others == 100_000 - 10_000 - plan.reserve)
+    #expect(plan.usable == 100_000 - plan.reserve)
     #expect(plan.needed == 20_000 + plan.reserve)
     #expect(plan.shortage(configuration) == nil)
-    #expect(DescriptorPlan(configuration, available: plan.needed, eventLoops: 2).connections == 10_000)
-    #expect(DescriptorPlan(configuration, available: nil, eventLoops: 2).connections == 10_000)
+    #expect(DescriptorPlan(configuration, available: plan.needed, eventLoops: 2).shortage(configuration) == nil)
+    #expect(DescriptorPlan(configuration, available: plan.needed - 1, eventLoops: 2).shortage(configuration) != nil)
+    #expect(DescriptorPlan(configuration, available: nil, eventLoops: 2).shortage(configuration) == nil)
   }
 
-  @Test(arguments: [0, 3, 64, 111, 112, 128, 256, 1_024, 20_000])
+  @Test(arguments: [0, 3, 64, 111, 112, 113, 128, 256, 1_024, 20_000])
   func withTooFewTheReserveComesFirst(available: Int) throws {
     let configuration = GatewayUnderTest.Setting().configuration
     let plan = DescriptorPlan(configuration, available: available, eventLoops: 2)
-    #expect(plan.connections >= 1 && plan.others >= plan.connections)
-    if available > plan.reserve + 2 { #expect(plan.connections + plan.others + plan.reserve == available) }
+    #expect(plan.usable == max(2, available - plan.reserve))
     let shortage = try #require(plan.shortage(configuration))
-    #expect(shortage.contains("limits.connections: 10000") && shortage.contains("\(plan.connections);"), "\(shortage)")
+    #expect(
+      shortage.contains("limits.connections: 10000") && shortage.contains("most \(plan.usable / 2);"), "\(shortage)")
   }
 
   // MARK: Chance

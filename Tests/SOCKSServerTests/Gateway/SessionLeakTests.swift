@@ -61,7 +61,7 @@ import Testing
         defence: Defence(
           configuration, logger: Logger(label: "", factory: { _ in log }), now: { .now() }, random: { _ in 0 },
           makeRoom: {}),
-        descriptors: DescriptorBudget(limit: 100_000), ownListeners: [], now: .now(),
+        descriptors: DescriptorBudget(total: 100_000), ownListeners: [], now: .now(),
         logger: Logger(label: "", factory: { _ in log }))
       try await listeners.startAccepting(services)
       let address = try #require(listeners.addresses.first)

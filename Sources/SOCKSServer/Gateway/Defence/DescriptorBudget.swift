@@ -4,10 +4,17 @@ import Synchronization
 
 /// The descriptors that sessions may open besides their clients' connections.
 final class DescriptorBudget: Sendable {
-  let limit: Int
+  private let total: Int
+  private let connections: @Sendable () -> Int
   private let used = Atomic(0)
 
-  init(limit: Int) { self.limit = limit }
+  /// - Parameters:
+  ///   - total: for clients' connections and what sessions open, together.
+  ///   - connections: how many clients' connections there are.
+  init(total: Int, connections: @escaping @Sendable () -> Int = { 0 }) {
+    self.total = total
+    self.connections = connections
+  }
 
   var inUse: Int { self.used.load(ordering: .relaxed) }
 
@@ -16,7 +23,7 @@ final class DescriptorBudget: Sendable {
   /// - Throws: `tooBusy` when there are too many.
   func take(for channel: any Channel) throws(SOCKSError) {
     let before = self.used.wrappingAdd(1, ordering: .relaxed).oldValue
-    guard before < self.limit else {
+    guard before < self.total - self.connections() else {
       self.used.wrappingSubtract(1, ordering: .relaxed)
       throw SOCKSError(.tooBusy, "the gateway has no descriptor to spare")
     }
