@@ -6,7 +6,7 @@ import dataclasses
 import json
 import sys
 
-from rfc1961 import faults, hostile, negotiation, transfer
+from rfc1961 import faults, handshakes, hostile, negotiation, transfer
 from rfc1961.context import ALL_FLAGS
 
 
@@ -36,7 +36,11 @@ def run(fields: dict) -> dict:
         fields["flags"] = frozenset(fields["flags"])
     if "methods" in fields:
         fields["methods"] = bytes(fields["methods"])
-    module, job = {"transfer": (transfer, transfer.Transfer), "hostile": (hostile, hostile.Hostile)}[mode]
+    module, job = {
+        "transfer": (transfer, transfer.Transfer),
+        "hostile": (hostile, hostile.Hostile),
+        "handshakes": (handshakes, handshakes.Handshakes),
+    }[mode]
     result = module.run(job(**fields))
     return result if label is None else {"id": label, **result}
 
