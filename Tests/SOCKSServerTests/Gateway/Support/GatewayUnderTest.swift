@@ -21,6 +21,7 @@ final class GatewayUnderTest: Sendable {
     var rules: [AccessRule] = [GatewayUnderTest.loopback]
     var limits = Configuration.Limits()
     var timeouts = Setting.timeouts
+    var bind = Configuration.Bind()
     var listeners = [ListenAddress(address: .v4(0x7f00_0001), port: 0)]
     var expired: Configuration.Kerberos.Expiry = .close
     var attributes = SecurityContextAttributes.fake()
@@ -40,7 +41,7 @@ final class GatewayUnderTest: Sendable {
     var configuration: Configuration {
       Configuration(
         listen: self.listeners, kerberos: .init(keytab: "/nonexistent", expired: self.expired, clockSkew: .zero),
-        timeouts: self.timeouts, limits: self.limits, rules: self.rules)
+        timeouts: self.timeouts, limits: self.limits, bind: self.bind, rules: self.rules)
     }
 
     var surroundings: GatewaySurroundings {
