@@ -9,6 +9,7 @@ final class CopyingProtection: PerMessageProtection {
   static let after = 12
   static let overhead = before + after
 
+  let engine = "copy"
   private var received: UInt64 = 0
 
   func wrap(_ plaintext: ByteBuffer, sealed: Bool, into frames: inout EncapsulatedFrames) throws(SOCKSError) {
