@@ -76,7 +76,8 @@ final class SessionRegistry: Sendable {
 
   private func hasRoom(_ state: State) -> Bool {
     let known = state.sessions.count - state.unauthenticated.count
-    return state.connections < self.limit && state.connections + known < self.descriptors
+    // One for the connection, and one for the target that it may get.
+    return state.connections < self.limit && state.connections + known + 1 < self.descriptors
   }
 
   func makeID() -> UInt64 {

@@ -289,7 +289,7 @@ import Testing
   @Test func withFewDescriptorsTheCapIsLower() async throws {
     var setting = Setting()
     let plan = DescriptorPlan(setting.configuration, available: nil, eventLoops: System.coreCount)
-    setting.descriptors = plan.reserve + 4
+    setting.descriptors = plan.reserve + 5
     try await GatewayUnderTest.with(setting) { gateway in
       let warning = try #require(gateway.log.lines.first { $0.message == "too few descriptors" })
       #expect(warning.level == .warning && warning["detail"]?.contains("at most 2") == true)
