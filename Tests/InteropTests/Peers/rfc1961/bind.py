@@ -24,7 +24,8 @@ class Bind(client.Job):
     `connects` are the local addresses from which somebody connects to the listening port, one after the other; the
     last is the one who is welcome, unless `leave` says that the client goes before: `fin` or `reset`. With `leave`
     `stay` nobody is welcome and the server's timer ends it. `late` connects once more when the two are connected.
-    `listener` replaces the address that the first reply tells. `up` and `down` count octets of the relay."""
+    Nobody listens any more `gone_limit_ms` after
+    the end. `listener` replaces the address that the first reply tells. `up` and `down` count octets of the relay."""
 
     expected: str = "zero"
     connects: list[str] = field(default_factory=lambda: ["127.0.0.1"])
@@ -35,6 +36,7 @@ class Bind(client.Job):
     down: int = 1000
     sealing: str = "alternate"
     patience: float = 10
+    gone_limit_ms: int = 100
 
     def __post_init__(self):
         if self.leave not in ("", "fin", "reset", "stay"):
@@ -137,20 +139,26 @@ class _Session:
         if job.leave == "stay":
             _, result["end"] = self._wire.to_the_end(Deadline(job.patience))
         outcomes = all(one["octets"] == 0 and one["end"] != "deadline" for one in result["connections"])
-        result["ok"] = result["gone_ms"] is not None and outcomes and result.get("second_reply") != socks.SUCCEEDED
+        result["ok"] = self._is_gone() and outcomes and result.get("second_reply") != socks.SUCCEEDED
 
     def _gone_after(self, start: float) -> int | None:
         """Milliseconds from `start` until nobody listens there any more."""
         deadline = Deadline(self._job.patience)
         while deadline.left:
             try:
-                probe = socket.create_connection(self._listening, timeout=1)
+                probe = socket.create_connection(self._listening, timeout=0.2)
+            except TimeoutError:
+                continue
             except OSError:
                 return milliseconds_since(start)
             # Whoever was taken in meanwhile.
             probe.close()
             time.sleep(0.002)  # between two attempts, against the deadline above
         return None
+
+    def _is_gone(self) -> bool:
+        gone = self._result["gone_ms"]
+        return gone is not None and gone <= self._job.gone_limit_ms
 
     # --- The one who is
 
@@ -169,7 +177,7 @@ class _Session:
         if job.late:
             self._unwelcome(job.connects[-1])
         good = self._relay(protection, level, peer, second.early)
-        result["ok"] = good and result["is_peer"] and result["gone_ms"] is not None and all(
+        result["ok"] = good and result["is_peer"] and self._is_gone() and all(
             one["octets"] == 0 and one["end"] != "deadline" for one in result["connections"])
 
     def _connect(self, host: str) -> Wire:
