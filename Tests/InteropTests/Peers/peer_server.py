@@ -84,7 +84,7 @@ def _print(report: dict) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--list", nargs="?", const="connect", choices=("connect", "bind", "associate"),
-                        help="print the names of the faults: all but those of BIND's second reply and of datagrams, or those")
+                        help="print the names of faults: the common ones, BIND's second reply's, the datagrams'")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--keytab")

@@ -1,4 +1,4 @@
-"""One datagram is one RFC 1961 message: `01 03 len token`, with nothing before or behind it. Numbers come in any order."""
+"""One datagram is one RFC 1961 message, `01 03 len token`, and nothing else. Numbers come in any order."""
 
 import threading
 

@@ -21,7 +21,7 @@ GOOD = b"good:"
 
 @dataclass
 class Datagrams(DatagramJob):
-    """`scenario` is one of `datagram_faults.FAULTS` or of `SCENARIOS`; `octet`, `bit`, `at`, `count` are its parameters.
+    """`scenario` is one of `datagram_faults.FAULTS` or of `SCENARIOS`; `octet`, `bit`, `at`, `count` are parameters.
     `relay_port` is where the relay will listen (for `early`), `other_address` another address of this machine."""
 
     scenario: str = "none"

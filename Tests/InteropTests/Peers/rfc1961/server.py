@@ -1,4 +1,4 @@
-"""An RFC 1961 server (CONNECT, BIND, UDP ASSOCIATE) for one connection at a time per thread. Strict unless told to misbehave at one point."""
+"""An RFC 1961 server (CONNECT, BIND, UDP ASSOCIATE), one connection a thread. Strict unless told to misbehave."""
 
 import select
 import socket
