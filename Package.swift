@@ -52,7 +52,8 @@ let package = Package(
 
     // The system's other corners.
     .systemLibrary(name: "CLibYAML"),
-    .target(name: "Platform", dependencies: ["CLibYAML"], swiftSettings: settings),
+    .systemLibrary(name: "CMalloc"),
+    .target(name: "Platform", dependencies: ["CLibYAML", "CMalloc"], swiftSettings: settings),
 
     // Channel handlers, and the adapter that runs GSS contexts for them.
     .target(name: "SOCKSNIO", dependencies: ["SOCKSCore", nioCore], swiftSettings: settings),

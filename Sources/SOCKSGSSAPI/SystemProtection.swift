@@ -26,18 +26,37 @@ final class SystemProtection: PerMessageProtection {
   }
 
   func wrap(_ plaintext: ByteBuffer, sealed: Bool, into frames: inout EncapsulatedFrames) throws(SOCKSError) {
-    let maximum = sealed ? self.maximumSealed : self.maximumSigned
-    guard maximum > 0 else { throw SOCKSError(.protectionFailed, "the context cannot protect messages as agreed") }
-    let overhead = GSSMessage.maximumTokenLength - maximum
+    let maximum = try self.maximumPlaintext(sealed: sealed)
     var rest = plaintext
     while let chunk = rest.readSlice(length: min(maximum, rest.readableBytes)), chunk.readableBytes > 0 {
-      try frames.appendToken(maximumLength: chunk.readableBytes + overhead, sealed: sealed) {
-        token throws(SOCKSError) in
-        do throws(GSSError) {
-          return try self.context.wrap(chunk.readableBytesSpan, confidential: sealed, into: &token)
-        } catch {
-          throw SOCKSError(protecting: error)
-        }
+      try self.appendToken(chunk, sealed: sealed, maximum: maximum, to: &frames)
+    }
+  }
+
+  func wrapDatagram(_ plaintext: ByteBuffer, sealed: Bool, into frames: inout EncapsulatedFrames) throws(SOCKSError) {
+    let maximum = try self.maximumPlaintext(sealed: sealed)
+    guard plaintext.readableBytes <= maximum else {
+      throw SOCKSError(.valueOutOfRange, "a datagram of \(plaintext.readableBytes) octets does not fit a message")
+    }
+    try self.appendToken(plaintext, sealed: sealed, maximum: maximum, to: &frames)
+  }
+
+  private func maximumPlaintext(sealed: Bool) throws(SOCKSError) -> Int {
+    let maximum = sealed ? self.maximumSealed : self.maximumSigned
+    guard maximum > 0 else { throw SOCKSError(.protectionFailed, "the context cannot protect messages as agreed") }
+    return maximum
+  }
+
+  private func appendToken(
+    _ plaintext: ByteBuffer, sealed: Bool, maximum: Int, to frames: inout EncapsulatedFrames
+  ) throws(SOCKSError) {
+    let overhead = GSSMessage.maximumTokenLength - maximum
+    try frames.appendToken(maximumLength: plaintext.readableBytes + overhead, sealed: sealed) {
+      token throws(SOCKSError) in
+      do throws(GSSError) {
+        return try self.context.wrap(plaintext.readableBytesSpan, confidential: sealed, into: &token)
+      } catch {
+        throw SOCKSError(protecting: error)
       }
     }
   }
@@ -45,6 +64,7 @@ final class SystemProtection: PerMessageProtection {
   func unwrap(
     _ batch: inout TokenBatch, into plaintext: inout ByteBuffer, outcomes: inout [UnwrapOutcome]
   ) -> SOCKSError? {
+    plaintext.reserveCapacity(minimumWritableBytes: batch.octets)
     for index in 0..<batch.count {
       let result: Result<UnwrapOutcome, SOCKSError>? = batch.withToken(at: index) { token in
         self.unwrap(&token, into: &plaintext)

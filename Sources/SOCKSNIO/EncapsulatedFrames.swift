@@ -11,6 +11,12 @@ public struct EncapsulatedFrames {
     self.buffer = allocator.buffer(capacity: max(0, capacity))
   }
 
+  /// Writes into storage that has been used before: what the buffer holds is forgotten.
+  public init(reusing buffer: ByteBuffer) {
+    self.buffer = buffer
+    self.buffer.clear()
+  }
+
   /// Appends one message whose token `write` makes in place.
   ///
   /// - Parameters:
@@ -32,5 +38,35 @@ public struct EncapsulatedFrames {
       throw SOCKSError(.protectionFailed, "the library did not apply confidentiality")
     }
     try GSSMessageHeader.completeEncapsulation(at: start, in: &self.buffer)
+  }
+
+  /// Appends several messages whose tokens `write` makes together, in place.
+  ///
+  /// - Parameters:
+  ///   - lengths: octets of each token.
+  ///   - sealed: whether the tokens have to be confidential.
+  ///   - write: appends all tokens, each behind ``GSSMessage/headerLength`` octets whose content does not matter, and returns
+  ///     whether confidentiality was applied to all of them. It is given room for ``TokenBatch/slack`` octets more.
+  /// - Throws: as ``appendToken(maximumLength:sealed:_:)``.
+  public mutating func appendTokens(
+    lengths: [Int], sealed: Bool, _ write: (inout OutputRawSpan) throws(SOCKSError) -> Bool
+  ) throws(SOCKSError) {
+    var start = self.buffer.writerIndex
+    let expected = lengths.reduce(start) { $0 + GSSMessage.headerLength + $1 }
+    var isConfidential = false
+    try self.buffer.writeWithOutputRawSpan(minimumWritableBytes: expected - start + TokenBatch.slack) {
+      span throws(SOCKSError) in
+      isConfidential = try write(&span)
+    }
+    guard isConfidential || !sealed else {
+      throw SOCKSError(.protectionFailed, "the engine did not apply confidentiality")
+    }
+    guard self.buffer.writerIndex == expected else {
+      throw SOCKSError(.protectionFailed, "the engine's tokens have other lengths than they should")
+    }
+    for length in lengths {
+      try GSSMessageHeader.setEncapsulation(tokenLength: length, at: start, in: &self.buffer)
+      start += GSSMessage.headerLength + length
+    }
   }
 }

@@ -26,6 +26,8 @@ public final class EncapsulationHandler: ChannelDuplexHandler {
 
   private enum State {
     case protecting
+    /// The context protects the datagrams of an association. The channel only waits for its end.
+    case associated
     /// A fault was found, or the channel is gone.
     case poisoned
   }
@@ -67,6 +69,27 @@ public final class EncapsulationHandler: ChannelDuplexHandler {
     self.openMessages(context)
   }
 
+  /// Ends the stream: from here on the context protects the datagrams of a UDP association (RFC 1961 section 5), in the
+  /// sequence that its messages on this channel have begun.
+  ///
+  /// What is flushed is sent first. Nothing can be written afterwards, and any octet that comes is a fault: no message
+  /// has a meaning behind the reply, and a datagram's token must not be taken for one.
+  ///
+  /// - Throws: `unexpectedMessage` when more than the request has come already; `connectionClosed` after a fault;
+  ///   `protectionFailed` for a context that cannot protect datagrams.
+  public func beginDatagrams() throws(SOCKSError) -> DatagramProtection {
+    if let context = self.context { self.wrapMessages(context, all: true) }
+    guard self.state == .protecting else { throw SOCKSError(.connectionClosed, "the connection is not protected") }
+    guard self.inbound.isAtBoundary else { throw Self.unexpected }
+    let protection = try self.inbound.beginDatagrams()
+    self.state = .associated
+    self.failWrites(ChannelError.ioOnClosedChannel)
+    return protection
+  }
+
+  private static let unexpected =
+    SOCKSError(.unexpectedMessage, "a message came on the control connection of an association")
+
   public func handlerAdded(context: ChannelHandlerContext) { self.context = context }
 
   public func handlerRemoved(context: ChannelHandlerContext) {
@@ -78,8 +101,11 @@ public final class EncapsulationHandler: ChannelDuplexHandler {
   // MARK: Inbound
 
   public func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-    guard self.state == .protecting else { return }
-    self.inbound.append(self.unwrapInboundIn(data))
+    switch self.state {
+    case .protecting: self.inbound.append(self.unwrapInboundIn(data))
+    case .associated: self.poison(Self.unexpected, context)
+    case .poisoned: break
+    }
   }
 
   public func channelReadComplete(context: ChannelHandlerContext) {
@@ -119,13 +145,11 @@ public final class EncapsulationHandler: ChannelDuplexHandler {
 
   private func openMessages(_ context: ChannelHandlerContext) {
     guard self.state == .protecting else { return }
-    let plaintext = self.inbound.open(limit: Self.workPerTurn, allocator: context.channel.allocator)
+    let plaintext = self.inbound.open(limit: Self.workPerTurn)
     // Set before anything is fired: whoever gets the plaintext may ask for more.
     self.hasInboundBacklog = plaintext.hasMore
-    if plaintext.octets.readableBytes > 0 {
-      self.isReadAwaited = false
-      context.fireChannelRead(self.wrapInboundOut(plaintext.octets))
-    }
+    if !plaintext.parts.isEmpty { self.isReadAwaited = false }
+    for part in plaintext.parts { context.fireChannelRead(self.wrapInboundOut(part)) }
     if let failure = plaintext.failure {
       self.poison(failure, context)
       return
@@ -156,6 +180,7 @@ public final class EncapsulationHandler: ChannelDuplexHandler {
 
   /// The peer's stream has ended. Between messages that is an end; inside one it is a truncation.
   private func endInput(_ context: ChannelHandlerContext) {
+    if self.state == .associated { context.fireUserInboundEventTriggered(ChannelEvent.inputClosed) }
     guard self.state == .protecting else { return }
     // What came since the last "read complete" has not been looked at.
     self.openMessages(context)
@@ -236,7 +261,7 @@ public final class EncapsulationHandler: ChannelDuplexHandler {
   }
 
   private func poison(_ error: SOCKSError, _ context: ChannelHandlerContext) {
-    guard self.state == .protecting else { return }
+    guard self.state != .poisoned else { return }
     self.state = .poisoned
     self.hasInboundBacklog = false
     self.failWrites(error)

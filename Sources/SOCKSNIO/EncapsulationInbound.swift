@@ -4,11 +4,14 @@ import SOCKSCore
 /// The receiving half of the encapsulation layer: cuts what comes into messages and opens them in batches.
 ///
 /// Messages are opened where they were read. Only one that came in several reads is put together in storage of its own:
-/// that is one copy of at most one message for each read, however long the reads are.
+/// that is one copy of at most one message for each read, however long the reads are. An engine may leave the plaintext
+/// where the tokens lay: then a read is handed on when all its messages are open, for nobody may write to storage that
+/// somebody else has a part of.
 struct EncapsulationInbound {
   /// A batch's plaintext, and what ended it.
   struct Plaintext {
-    var octets: ByteBuffer
+    /// In order; none is empty.
+    var parts: [ByteBuffer] = []
     /// More whole messages are waiting.
     var hasMore: Bool
     /// The message behind the plaintext is bad: the session is over.
@@ -21,6 +24,10 @@ struct EncapsulationInbound {
   private var incoming = ByteBuffer()
   /// What has come behind `incoming`, which is then at most one message, begun in an earlier read.
   private var following = ByteBuffer()
+  /// Octets of `incoming` whose messages are open, their plaintext still in place.
+  private var openedOctets = 0
+  /// Where that plaintext lies.
+  private var openedInPlace: [Range<Int>] = []
   /// Kept for its capacity.
   private var outcomes: [UnwrapOutcome] = []
 
@@ -31,6 +38,11 @@ struct EncapsulationInbound {
 
   /// True when the stream may end here: a message has not been begun.
   var isAtBoundary: Bool { self.incoming.readableBytes == 0 && self.following.readableBytes == 0 }
+
+  /// The protection of datagrams, for which everything received so far counts as seen.
+  func beginDatagrams() throws(SOCKSError) -> DatagramProtection {
+    try DatagramProtection(context: self.protection, following: self.check)
+  }
 
   mutating func append(_ octets: consuming ByteBuffer) {
     if self.isAtBoundary {
@@ -47,22 +59,18 @@ struct EncapsulationInbound {
   }
 
   /// Opens the messages that are whole, up to about `limit` octets of them.
-  mutating func open(limit: Int, allocator: ByteBufferAllocator) -> Plaintext {
-    var plaintext = Plaintext(octets: ByteBuffer(), hasMore: false, failure: nil)
+  mutating func open(limit: Int) -> Plaintext {
+    var plaintext = Plaintext(hasMore: false, failure: nil)
     var work = 0
     repeat {
       let (tokens, end) = self.scan(limit: limit - work, &plaintext)
-      if work == 0, end > 0 {
-        // One message may go beyond the limit.
-        let most = limit + GSSMessage.headerLength + GSSMessage.maximumTokenLength
-        plaintext.octets = allocator.buffer(
-          capacity: min(self.incoming.readableBytes + self.following.readableBytes, most))
-      }
-      work += end
-      if let failure = self.unwrap(tokens, end: end, into: &plaintext.octets) {
+      work += end - self.openedOctets
+      if let failure = self.unwrap(tokens, end: end, into: &plaintext.parts) {
         plaintext.failure = failure
         plaintext.hasMore = false
       }
+      guard !plaintext.hasMore else { break }
+      self.handOver(&plaintext.parts)
       guard self.incoming.readableBytes == 0, plaintext.failure == nil else { break }
       self.incoming = self.following
       self.following = ByteBuffer()
@@ -73,12 +81,13 @@ struct EncapsulationInbound {
   /// Where the tokens of the next whole messages lie, and where the last of these messages ends.
   private func scan(limit: Int, _ plaintext: inout Plaintext) -> ([Range<Int>], end: Int) {
     var tokens: [Range<Int>] = []
-    var end = 0
+    let begin = self.openedOctets
+    var end = begin
     do throws(SOCKSError) {
       while let length = try Self.tokenLength(in: self.incoming, at: end) {
         let start = end + GSSMessage.headerLength
         guard self.incoming.readableBytes >= start + length else { break }
-        guard end < limit else {
+        guard end - begin < limit else {
           plaintext.hasMore = true
           break
         }
@@ -107,52 +116,87 @@ struct EncapsulationInbound {
     }
   }
 
-  /// Opens `incoming`'s next messages, which end at `end`, and takes them away from it.
+  /// Opens `incoming`'s next messages, which end at `end`.
   private mutating func unwrap(
-    _ tokens: [Range<Int>], end: Int, into plaintext: inout ByteBuffer
+    _ tokens: [Range<Int>], end: Int, into parts: inout [ByteBuffer]
   ) -> SOCKSError? {
-    guard !tokens.isEmpty, var batch = self.takeBatch(tokens, end: end) else { return nil }
-    let before = plaintext.readableBytes
+    guard !tokens.isEmpty else { return nil }
+    var batch = TokenBatch(frames: self.incoming, tokens: tokens)
+    // The batch has it alone: no copy is made when it is written to.
+    self.incoming = ByteBuffer()
+    var plaintext = ByteBuffer()
     self.outcomes.removeAll(keepingCapacity: true)
     let failure = self.protection.unwrap(&batch, into: &plaintext, outcomes: &self.outcomes)
-    var accepted = before
+    let inPlace = batch.plaintexts
+    self.incoming = batch.takeStorage()
+    if inPlace.isEmpty {
+      return self.accept(&plaintext, end: end, into: &parts) ?? failure
+    }
+    return self.accept(inPlace, of: tokens, end: end) ?? failure
+  }
+
+  /// Judges plaintext that lies in a buffer of its own.
+  private mutating func accept(
+    _ plaintext: inout ByteBuffer, end: Int, into parts: inout [ByteBuffer]
+  ) -> SOCKSError? {
+    self.incoming.moveReaderIndex(forwardBy: end)
+    var accepted = 0
     for outcome in self.outcomes {
       do throws(SOCKSError) {
         try self.check.verify(outcome)
         accepted += outcome.plaintextLength
       } catch {
         // Nothing of that message or after it: the plaintext is cut in front of it.
-        plaintext = plaintext.getSlice(at: plaintext.readerIndex, length: accepted) ?? ByteBuffer()
+        if let part = plaintext.readSlice(length: accepted), accepted > 0 { parts.append(part) }
         return error
       }
     }
-    guard accepted == plaintext.readableBytes else {
-      plaintext = ByteBuffer()
-      return SOCKSError(.protectionFailed, "the engine's plaintext has another length than it says")
-    }
-    return failure
+    guard accepted == plaintext.readableBytes else { return Self.wrongLength }
+    if accepted > 0 { parts.append(plaintext) }
+    return nil
   }
 
-  /// The messages up to `end`, as nobody else's storage where that costs no copy. What is left has storage of its own:
-  /// usually it is the beginning of one message, and the whole read is not kept for it.
-  private mutating func takeBatch(_ tokens: [Range<Int>], end: Int) -> TokenBatch? {
-    var rest = ByteBuffer()
-    let count = self.incoming.readableBytes - end
-    if count > 0 {
-      guard let tail = self.incoming.getSlice(at: self.incoming.readerIndex + end, length: count) else { return nil }
-      rest.reserveCapacity(count)
-      rest.writeImmutableBuffer(tail)
+  /// Judges plaintext that lies where its tokens did.
+  private mutating func accept(_ plaintexts: [Range<Int>], of tokens: [Range<Int>], end: Int) -> SOCKSError? {
+    self.openedOctets = end
+    guard plaintexts.count == self.outcomes.count, plaintexts.count <= tokens.count else { return Self.wrongLength }
+    for (outcome, (plaintext, token)) in zip(self.outcomes, zip(plaintexts, tokens)) {
+      guard plaintext.count == outcome.plaintextLength, token.lowerBound <= plaintext.lowerBound,
+        plaintext.upperBound <= token.upperBound
+      else { return Self.wrongLength }
+      do throws(SOCKSError) {
+        try self.check.verify(outcome)
+      } catch {
+        return error
+      }
+      if !plaintext.isEmpty { self.openedInPlace.append(plaintext) }
     }
-    guard let frames = self.incoming.readSlice(length: end) else { return nil }
+    return nil
+  }
+
+  private static let wrongLength =
+    SOCKSError(.protectionFailed, "the engine's plaintext has another length than it says")
+
+  /// Hands on what has been opened in place, and leaves what is the beginning of a message.
+  private mutating func handOver(_ parts: inout [ByteBuffer]) {
+    let begin = self.incoming.readerIndex
+    for range in self.openedInPlace {
+      if let part = self.incoming.getSlice(at: begin + range.lowerBound, length: range.count) { parts.append(part) }
+    }
+    self.openedInPlace.removeAll(keepingCapacity: true)
+    self.incoming.moveReaderIndex(forwardBy: self.openedOctets)
+    self.openedOctets = 0
+    // The rest gets storage of its own: the whole read is not kept for it, and others have parts of it.
+    var rest = ByteBuffer()
+    rest.writeImmutableBuffer(self.incoming)
     self.incoming = rest
-    return TokenBatch(frames: frames, tokens: tokens)
   }
 
   /// What waits is the beginning of one message and no more.
   private var lacksEndOfFirstMessage: Bool {
     do throws(SOCKSError) {
-      guard let length = try Self.tokenLength(in: self.incoming, at: 0) else { return true }
-      return self.incoming.readableBytes < GSSMessage.headerLength + length
+      guard let length = try Self.tokenLength(in: self.incoming, at: self.openedOctets) else { return true }
+      return self.incoming.readableBytes < self.openedOctets + GSSMessage.headerLength + length
     } catch {
       // It is told of when the messages are opened.
       return false

@@ -14,7 +14,16 @@ public protocol PerMessageProtection: AnyObject {
   /// - Throws: `protectionFailed`. The session is over then, and no frame of this batch may be sent.
   func wrap(_ plaintext: ByteBuffer, sealed: Bool, into frames: inout EncapsulatedFrames) throws(SOCKSError)
 
+  /// Wraps `plaintext` into exactly one token: that of a datagram, header and data together (RFC 1928 section 7).
+  ///
+  /// - Throws: `valueOutOfRange` when it does not fit a token, with nothing written and no number spent;
+  ///   `protectionFailed`.
+  func wrapDatagram(_ plaintext: ByteBuffer, sealed: Bool, into frames: inout EncapsulatedFrames) throws(SOCKSError)
+
   /// Unwraps the batch's tokens in order, appends their plaintext, and adds an outcome for each.
+  ///
+  /// An engine that opens tokens where they lie appends nothing, and says where the plaintext is
+  /// (``TokenBatch/openedInPlace(_:)``).
   ///
   /// It stops at the first token that cannot be unwrapped and returns the error; outcomes and plaintext are then those of
   /// the tokens before it. Whether an outcome is good enough is not decided here. The batch's octets are used up.

@@ -23,6 +23,8 @@ public final class FakeProtection: PerMessageProtection {
   public var levelOctets: [UInt8]?
   /// Adds an octet to the plaintext that no outcome speaks of.
   public var liesAboutLengths = false
+  /// Leaves the plaintext where the token lay; otherwise it gets a buffer of its own.
+  public var opensInPlace = true
 
   /// Every token wrapped, in order, level messages included.
   public private(set) var wrapped: [FakeToken] = []
@@ -42,12 +44,27 @@ public final class FakeProtection: PerMessageProtection {
     self.wrapWork.append(plaintext.readableBytes)
     var rest = plaintext
     while let chunk = rest.readBytes(length: min(FakeToken.maximumPlaintext, rest.readableBytes)), !chunk.isEmpty {
-      let token = try self.makeToken(chunk, sealed: sealed)
-      let octets = token.octets(key: self.key)
-      try frames.appendToken(maximumLength: octets.count, sealed: sealed) { span throws(SOCKSError) in
-        for octet in octets { span.append(octet) }
-        return token.isSealed
-      }
+      try self.appendToken(chunk, sealed: sealed, to: &frames)
+    }
+  }
+
+  public func wrapDatagram(
+    _ plaintext: ByteBuffer, sealed: Bool, into frames: inout EncapsulatedFrames
+  ) throws(SOCKSError) {
+    guard plaintext.readableBytes <= FakeToken.maximumPlaintext else {
+      throw SOCKSError(.valueOutOfRange, "the datagram does not fit a message")
+    }
+    try self.appendToken(Array(plaintext.readableBytesView), sealed: sealed, to: &frames)
+  }
+
+  private func appendToken(
+    _ plaintext: [UInt8], sealed: Bool, to frames: inout EncapsulatedFrames
+  ) throws(SOCKSError) {
+    let token = try self.makeToken(plaintext, sealed: sealed)
+    let octets = token.octets(key: self.key)
+    try frames.appendToken(maximumLength: octets.count, sealed: sealed) { span throws(SOCKSError) in
+      for octet in octets { span.append(octet) }
+      return token.isSealed
     }
   }
 
@@ -65,7 +82,11 @@ public final class FakeProtection: PerMessageProtection {
       }
       switch self.open(octets ?? []) {
       case .success(let (token, outcome)):
-        plaintext.writeBytes(token.plaintext)
+        if self.opensInPlace {
+          self.leave(token.plaintext, at: index, in: &batch)
+        } else {
+          plaintext.writeBytes(token.plaintext)
+        }
         outcomes.append(outcome)
       case .failure(let error):
         return error
@@ -73,6 +94,18 @@ public final class FakeProtection: PerMessageProtection {
     }
     if self.liesAboutLengths { plaintext.writeInteger(UInt8(0)) }
     return nil
+  }
+
+  /// Behind one octet of the token that stays scrambled.
+  private func leave(_ plaintext: [UInt8], at index: Int, in batch: inout TokenBatch) {
+    let range = batch.withTokens { span, tokens in
+      let start = tokens[index].lowerBound + 1
+      for (offset, octet) in plaintext.enumerated() {
+        span.storeBytes(of: octet, toByteOffset: start + offset, as: UInt8.self)
+      }
+      return start..<start + plaintext.count + (self.liesAboutLengths ? 1 : 0)
+    }
+    batch.openedInPlace(range)
   }
 
   public func wrapProtectionLevel(_ octet: UInt8) -> WrapResult {

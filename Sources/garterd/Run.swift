@@ -31,6 +31,7 @@ struct Run: AsyncParsableCommand {
       // Where systemd lets the service write; the library's own choice would be a file in /var/tmp.
       configuration.kerberos.replayCache = "\(directory)/replay"
     }
+    FreedMemory.keepForReuse()
     // Each session needs two descriptors.
     _ = try? DescriptorLimit.raise()
     var logger = Logger(label: "garterd", factory: { StreamLogHandler.standardError(label: $0) })

@@ -13,8 +13,11 @@ import Testing
     prepare: (FakeProtection) -> Void = { _ in }, sourceLocation: SourceLocation = #_sourceLocation,
     change: (inout [[UInt8]]) -> Void
   ) throws {
-    for isCoalesced in [true, false] {
-      let harness = try EncapsulationHarness(level: level, prepare: prepare)
+    for (isCoalesced, opensInPlace) in [(true, true), (true, false), (false, true), (false, false)] {
+      let harness = try EncapsulationHarness(level: level) { protection in
+        protection.opensInPlace = opensInPlace
+        prepare(protection)
+      }
       var messages = (0..<5).map { harness.peer.encapsulated([UInt8($0)], sealed: level != .integrity) }
       change(&messages)
       let pending = Outcome(harness.write([0xcc]))
@@ -112,8 +115,12 @@ import Testing
     try expectFault(.protectionFailed, at: 0, prepare: { $0.hidesNumbers = true }) { _ in }
   }
 
-  @Test func aWrongLengthFromTheEngine() throws {
-    let harness = try EncapsulationHarness(prepare: { $0.liesAboutLengths = true })
+  @Test(arguments: [true, false])
+  func aWrongLengthFromTheEngine(opensInPlace: Bool) throws {
+    let harness = try EncapsulationHarness { protection in
+      protection.liesAboutLengths = true
+      protection.opensInPlace = opensInPlace
+    }
     harness.wire.force(harness.peer.encapsulated([0x01]))
     #expect(harness.upper.octets.isEmpty && harness.upper.errors.map(\.code) == [.protectionFailed])
   }

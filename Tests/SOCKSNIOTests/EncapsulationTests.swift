@@ -111,8 +111,9 @@ import Testing
     #expect(turns.filter { $0 > 0 }.count == 4 && turns.allSatisfy { $0 <= EncapsulationHandler.workPerTurn })
   }
 
-  @Test func openingIsSpreadOverTurns() throws {
-    let harness = try EncapsulationHarness()
+  @Test(arguments: [true, false])
+  func openingIsSpreadOverTurns(opensInPlace: Bool) throws {
+    let harness = try EncapsulationHarness { $0.opensInPlace = opensInPlace }
     let plaintext = pattern(1_000_000)
     var messages: [UInt8] = []
     for start in stride(from: 0, to: plaintext.count, by: 10_000) {
@@ -133,8 +134,9 @@ import Testing
     #expect(harness.wire.probe.reads == 1)
   }
 
-  @Test func readsAreHeldBackWhileMessagesWait() throws {
-    let harness = try EncapsulationHarness()
+  @Test(arguments: [true, false])
+  func readsAreHeldBackWhileMessagesWait(opensInPlace: Bool) throws {
+    let harness = try EncapsulationHarness { $0.opensInPlace = opensInPlace }
     var messages: [UInt8] = []
     for _ in 0..<8 { messages += harness.peer.encapsulated(pattern(60_000)) }
     harness.wire.channel.pipeline.fireChannelRead(ByteBuffer(bytes: messages))

@@ -21,6 +21,13 @@ public struct IncomingMessageCheck: Hashable, Sendable {
 
   public init() {}
 
+  /// The number that the next token of the direction has to have; nil before the first one, and where the mechanism
+  /// does not number its tokens.
+  public var nextNumber: UInt64? {
+    guard case .next(let number) = self.numbering else { return nil }
+    return number
+  }
+
   /// The check for the messages after this one, at the agreed level.
   public func at(_ level: ProtectionLevel) -> Self {
     var check = self

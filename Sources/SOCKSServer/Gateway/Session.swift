@@ -5,21 +5,20 @@ import SOCKSGSSAPI
 import SOCKSNIO
 
 /// One client connection: who it is, what it asked for, what became of it. Belongs to the connection's event loop.
+///
+/// What is done for a request is a ``ServedRequest``, one type for each command.
 final class Session: ServerNegotiationDelegate {
   private enum State {
     case negotiating
-    /// The reply is due when the dial has ended.
-    case dialling(DialAttempt)
-    /// The target is there; the success reply is being written.
-    case connected(any Channel)
-    case relaying(StreamRelaySession)
+    /// The request is being carried out, or the relay that it led to runs.
+    case serving(any ServedRequest)
     case ended
   }
 
-  private let services: SessionServices
-  private let channel: any Channel
+  let services: SessionServices
+  let channel: any Channel
   private var state: State = .negotiating
-  private var record: SessionRecord
+  var record: SessionRecord
   private var identity: Identity?
   private var expiryTimer: Scheduled<Void>?
 
@@ -51,18 +50,17 @@ final class Session: ServerNegotiationDelegate {
 
   /// The gateway is stopping: what relays may go on, the rest ends now.
   func drain() {
-    switch self.state {
-    case .relaying: break
-    case .negotiating, .dialling, .connected, .ended: self.end(SOCKSError(.connectionClosed, "the gateway is stopping"))
-    }
+    if case .serving(let request) = self.state, request.isRelaying { return }
+    self.end(SOCKSError(.connectionClosed, "the gateway is stopping"))
   }
 
   func end(_ error: SOCKSError) {
     if self.record.error == nil { self.record.error = error }
-    switch self.state {
-    case .relaying(let relay): relay.end(error)
-    // After a refusal the channel lingers for a while.
-    case .negotiating, .dialling, .connected, .ended: self.channel.close(promise: nil)
+    if case .serving(let request) = self.state, request.isRelaying {
+      request.end(error)
+    } else {
+      // After a refusal the channel lingers for a while.
+      self.channel.close(promise: nil)
     }
   }
 
@@ -81,47 +79,27 @@ final class Session: ServerNegotiationDelegate {
 
   func negotiationReceivedRequest(_ request: SOCKSRequest, completion: @escaping (SOCKSReply, SOCKSError?) -> Void) {
     self.record.target = request.destination
-    let attempt = DialAttempt(eventLoop: self.channel.eventLoop)
-    self.state = .dialling(attempt)
+    let served: any ServedRequest =
+      switch request.command {
+      case .connect: ServedConnect(request, of: self)
+      default: UnservedRequest(request)
+      }
+    self.state = .serving(served)
     // In the loop's next turn: completions may not come before this call has returned, and many failures are known at
     // once.
     self.channel.eventLoop.assumeIsolated().execute {
-      self.dial(request, attempt, completion)
-    }
-  }
-
-  private func dial(
-    _ request: SOCKSRequest, _ attempt: DialAttempt, _ completion: @escaping (SOCKSReply, SOCKSError?) -> Void
-  ) {
-    guard case .dialling = self.state else { return }
-    switch self.access(for: request) {
-    case .failure(let error):
-      Self.refuse(error, completion)
-    case .success(let access):
-      var hasAllowed = false
-      let dial = self.services.dialler.dial(access.host, port: access.port, attempt: attempt) { address in
-        let decision = self.services.policy.decision(for: access, reaching: address)
-        // Until one is reached: the rule of the first address, or of the first that may be dialled.
-        if self.record.rule == nil || decision.isAllowed && !hasAllowed { self.record.rule = decision.rule }
-        hasAllowed = hasAllowed || decision.isAllowed
-        return decision
-      }
-      dial.assumeIsolated().whenComplete { result in
+      guard case .serving = self.state else { return }
+      served.begin { result in
         switch result {
-        case .success(let target): self.dialled(target, access, completion)
-        case .failure(let error):
-          Self.refuse((error as? SOCKSError) ?? SOCKSError(.targetFailed, "\(error)"), completion)
+        case .success(let bound): completion(SOCKSReply(code: .succeeded, bound: bound), nil)
+        case .failure(let error): completion(SOCKSReply(code: SOCKSReplyCode(refusing: error)), error)
         }
       }
     }
   }
 
-  private static func refuse(_ error: SOCKSError, _ completion: (SOCKSReply, SOCKSError?) -> Void) {
-    completion(SOCKSReply(code: SOCKSReplyCode(refusing: error)), error)
-  }
-
   /// What the rules are asked; an error when the answer is known before anything is resolved.
-  private func access(for request: SOCKSRequest) -> Result<AccessRequest, SOCKSError> {
+  func access(_ command: AccessCommand, to destination: SOCKSAddress) -> Result<AccessRequest, SOCKSError> {
     guard let identity = self.identity else {
       return .failure(SOCKSError(.refusedByRule, "the principal's name cannot be read"))
     }
@@ -129,13 +107,13 @@ final class Session: ServerNegotiationDelegate {
       return .failure(SOCKSError(.refusedByRule, "the client has no address"))
     }
     let host: TargetHost =
-      switch request.destination.host {
+      switch destination.host {
       case .address(let address): .address(address)
       case .name(let name): TargetHost(domainName: name.text)
       }
     let access = AccessRequest(
-      command: .connect, identity: identity, client: client, host: host, port: request.destination.port)
-    // Who may not connect causes no query.
+      command: command, identity: identity, client: client, host: host, port: destination.port)
+    // Who may not have it causes no query.
     if case .refused(let decision) = self.services.policy.preliminaryDecision(for: access) {
       self.record.rule = decision.rule
       return .failure(SOCKSError(.refusedByRule, decision.description))
@@ -143,68 +121,27 @@ final class Session: ServerNegotiationDelegate {
     return .success(access)
   }
 
-  private func dialled(
-    _ target: any Channel, _ access: AccessRequest, _ completion: (SOCKSReply, SOCKSError?) -> Void
-  ) {
-    guard case .dialling = self.state, self.channel.isActive else { return target.close(promise: nil) }
-    guard target.isActive else {
-      return Self.refuse(SOCKSError(.targetFailed, "the target closed the connection at once"), completion)
-    }
-    self.state = .connected(target)
-    self.record.reached = target.remoteAddress.flatMap(SOCKSAddress.init)
-    if case .address(let address)? = self.record.reached?.host {
-      self.record.rule = self.services.policy.decision(for: access, reaching: address).rule
-    }
-    let bound = target.localAddress.flatMap(SOCKSAddress.init) ?? .unspecified
-    completion(SOCKSReply(code: .succeeded, bound: bound), nil)
-  }
-
   func negotiationSucceeded(
     _ handler: ServerNegotiationHandler, context: ChannelHandlerContext, earlyData: ByteBuffer, inputClosed: Bool
   ) {
-    guard case .connected(let target) = self.state else { return self.channel.close(promise: nil) }
-    let relay = StreamRelaySession(eventLoop: self.channel.eventLoop, limits: self.services.relay) { [weak self] end in
-      self?.relayEnded(end)
-    }
-    self.state = .relaying(relay)
-    do {
-      let pipeline = context.pipeline.syncOperations
-      try pipeline.addHandler(relay.handler(for: .client), position: .after(handler))
-      try target.pipeline.syncOperations.addHandler(relay.handler(for: .target))
-      pipeline.removeHandler(handler, promise: nil)
-    } catch {
-      relay.end(SOCKSError(.connectionClosed, "\(error)"))
-      target.close(promise: nil)
-      return self.channel.close(promise: nil)
-    }
-    relay.begin(earlyData: earlyData, inputClosed: inputClosed)
+    guard case .serving(let request) = self.state else { return self.channel.close(promise: nil) }
+    request.replied(
+      ServedRequestStart(handler: handler, context: context, earlyData: earlyData, inputClosed: inputClosed))
   }
 
   func negotiationFailed(_ error: SOCKSError, phase: ServerNegotiation.Phase) {
     if self.record.error == nil { self.record.error = error }
     self.record.phase = phase
-    self.closeTarget()
+    self.abandonRequest()
   }
 
   // MARK: Endings
 
-  private func relayEnded(_ end: StreamRelaySession.End) {
-    self.record.octetsFromClient = end.octetsFromClient
-    self.record.octetsFromTarget = end.octetsFromTarget
-    if self.record.error == nil { self.record.error = end.error }
-  }
-
-  /// Nothing becomes of the target: what there is of it goes.
-  private func closeTarget() {
-    switch self.state {
-    case .dialling(let attempt):
-      self.state = .ended
-      attempt.giveUp()
-    case .connected(let target):
-      self.state = .ended
-      target.close(promise: nil)
-    case .negotiating, .relaying, .ended: break
-    }
+  /// Nothing becomes of the request: what there is of it goes.
+  private func abandonRequest() {
+    guard case .serving(let request) = self.state, !request.isRelaying else { return }
+    self.state = .ended
+    request.abandon()
   }
 
   /// The connection is gone: the record is complete.
@@ -212,7 +149,7 @@ final class Session: ServerNegotiationDelegate {
     if case .negotiating = self.state, self.record.error == nil {
       self.record.error = SOCKSError(.connectionClosed, "the client closed the connection")
     }
-    self.closeTarget()
+    self.abandonRequest()
     self.state = .ended
     self.expiryTimer?.cancel()
     self.expiryTimer = nil

@@ -55,11 +55,15 @@ final class PlainProtection: PerMessageProtection {
   func wrap(_ plaintext: ByteBuffer, sealed: Bool, into frames: inout EncapsulatedFrames) throws(SOCKSError) {
     var rest = plaintext
     while let chunk = rest.readSlice(length: min(16_384, rest.readableBytes)), chunk.readableBytes > 0 {
-      let token = self.token(chunk, sealed: sealed)
-      try frames.appendToken(maximumLength: token.readableBytes, sealed: sealed) { span throws(SOCKSError) in
-        for octet in token.readableBytesView { span.append(octet) }
-        return sealed
-      }
+      try self.wrapDatagram(chunk, sealed: sealed, into: &frames)
+    }
+  }
+
+  func wrapDatagram(_ plaintext: ByteBuffer, sealed: Bool, into frames: inout EncapsulatedFrames) throws(SOCKSError) {
+    let token = self.token(plaintext, sealed: sealed)
+    try frames.appendToken(maximumLength: token.readableBytes, sealed: sealed) { span throws(SOCKSError) in
+      for octet in token.readableBytesView { span.append(octet) }
+      return sealed
     }
   }
 

@@ -1,0 +1,34 @@
+import NIOCore
+import SOCKSCore
+import SOCKSNIO
+
+/// What a session does for one request. Belongs to the session's event loop; the session keeps it until the connection
+/// has closed.
+protocol ServedRequest: AnyObject {
+  /// Asks the rules and acts. `answer` is called on the loop, at most once: with the address for the success reply, or
+  /// with the error that says what to reply and to log.
+  func begin(answer: @escaping (Result<SOCKSAddress, SOCKSError>) -> Void)
+
+  /// The success reply is on its way: relaying begins.
+  func replied(_ start: ServedRequestStart)
+
+  /// Whether ``replied(_:)`` has led to a relay, which a stopping gateway lets go on.
+  var isRelaying: Bool { get }
+
+  /// Ends the relay from outside: a limit, a shutdown. Only called while ``isRelaying``.
+  func end(_ error: SOCKSError)
+
+  /// The connection is gone, or refused, before there was a relay: lets go of everything.
+  func abandon()
+}
+
+/// What the negotiation hands over with a success reply.
+struct ServedRequestStart {
+  /// To be removed once the relay is in its place.
+  let handler: ServerNegotiationHandler
+  let context: ChannelHandlerContext
+  /// What the client sent behind its request.
+  let earlyData: ByteBuffer
+  /// The client has ended its stream behind it.
+  let inputClosed: Bool
+}

@@ -1,0 +1,32 @@
+import NIOCore
+import SOCKSCore
+import SOCKSNIO
+
+extension Session {
+  /// A relay whose end is entered in the session's record.
+  func makeRelay() -> StreamRelaySession {
+    StreamRelaySession(eventLoop: self.channel.eventLoop, limits: self.services.relay) { [weak self] end in
+      guard let self else { return }
+      self.record.octetsFromClient = end.octetsFromClient
+      self.record.octetsFromTarget = end.octetsFromTarget
+      if self.record.error == nil { self.record.error = end.error }
+    }
+  }
+}
+
+extension StreamRelaySession {
+  /// Takes the negotiation's place in the client's pipeline, and relays between client and target.
+  func begin(_ start: ServedRequestStart, with target: any Channel) {
+    do {
+      let pipeline = start.context.pipeline.syncOperations
+      try pipeline.addHandler(self.handler(for: .client), position: .after(start.handler))
+      try target.pipeline.syncOperations.addHandler(self.handler(for: .target))
+      pipeline.removeHandler(start.handler, promise: nil)
+    } catch {
+      self.end(SOCKSError(.connectionClosed, "\(error)"))
+      target.close(promise: nil)
+      return start.context.channel.close(promise: nil)
+    }
+    self.begin(earlyData: start.earlyData, inputClosed: start.inputClosed)
+  }
+}
