@@ -26,6 +26,7 @@ let package = Package(
   platforms: [.macOS(.v26)],
   products: [
     .library(name: "GSSAPI", targets: ["GSSAPI"]),
+    .library(name: "KerberosTokens", targets: ["KerberosTokens"]),
     .library(name: "SOCKSCore", targets: ["SOCKSCore"]),
     .library(name: "SOCKSNIO", targets: ["SOCKSNIO"]),
     .library(name: "SOCKSGSSAPI", targets: ["SOCKSGSSAPI"]),
@@ -49,6 +50,10 @@ let package = Package(
     // The safe binding of the system's GSS-API library.
     .systemLibrary(name: "CGSSAPI"),
     .target(name: "GSSAPI", dependencies: ["CGSSAPI"], swiftSettings: settings),
+
+    // Kerberos wrap tokens without the GSS-API library, on cipher libraries that work on batches.
+    .target(name: "CKerberosCiphers", linkerSettings: [.linkedLibrary("crypto")]),
+    .target(name: "KerberosTokens", dependencies: ["CKerberosCiphers"], swiftSettings: settings),
 
     // The system's other corners.
     .systemLibrary(name: "CLibYAML"),
@@ -99,6 +104,9 @@ let package = Package(
       name: "SOCKSTestSupport", dependencies: ["SOCKSCore", "SOCKSNIO", nioCore], swiftSettings: settings),
     .testTarget(name: "SOCKSCoreTests", dependencies: ["SOCKSCore", nioCore], swiftSettings: settings),
     .testTarget(name: "GSSAPITests", dependencies: ["GSSAPI", "ThrowawayRealm"], swiftSettings: settings),
+    .testTarget(
+      name: "KerberosTokensTests", dependencies: ["KerberosTokens", "GSSAPI", "ThrowawayRealm"],
+      swiftSettings: settings),
     .testTarget(name: "PlatformTests", dependencies: ["Platform"], swiftSettings: settings),
     .testTarget(
       name: "SOCKSNIOTests",
