@@ -135,8 +135,10 @@ public final class DatagramProtection {
     self.assembly.clear()
     Self.assemble(data, header, into: &self.assembly)
     defer { self.assembly = Self.kept(self.assembly) }
-    var frames = EncapsulatedFrames(reusing: datagram)
+    let storage = datagram
+    // Nobody but the frames has it: it is used again.
     datagram = ByteBuffer()
+    var frames = EncapsulatedFrames(reusing: storage)
     do throws(SOCKSError) {
       try context.wrapDatagram(self.assembly, sealed: self.seals, into: &frames)
     } catch {

@@ -12,9 +12,9 @@ public struct EncapsulatedFrames {
   }
 
   /// Writes into storage that has been used before: what the buffer holds is forgotten.
-  public init(reusing buffer: ByteBuffer) {
+  public init(reusing buffer: consuming ByteBuffer) {
+    buffer.clear()
     self.buffer = buffer
-    self.buffer.clear()
   }
 
   /// Appends one message whose token `write` makes in place.

@@ -25,10 +25,12 @@ public struct Configuration: Hashable, Sendable {
   public var timeouts: Timeouts
   /// `limits`: how much there may be of things.
   public var limits: Limits
+  /// `udp`: how datagrams are relayed.
+  public var udp: UDP
   /// `rules`: who may reach what; see ``AccessPolicy``. 1 to 1000 of them.
   ///
   /// Each rule is a mapping with the keys
-  /// - `allow` or `deny`, one of them: a list of commands; today `[connect]`;
+  /// - `allow` or `deny`, one of them: a list of commands, `connect` and `associate`;
   /// - `principals`: a list of patterns (``PrincipalPattern``), or `anonymous`. May be left out after `deny` only;
   /// - `to`: a list of targets (``TargetPattern``). May be left out after `deny` only;
   /// - `ports`: a list such as `[22, 8000-8100]`. Default: every port;
@@ -40,12 +42,13 @@ public struct Configuration: Hashable, Sendable {
 
   public init(
     listen: [ListenAddress], kerberos: Kerberos, timeouts: Timeouts = Timeouts(), limits: Limits = Limits(),
-    rules: [AccessRule]
+    udp: UDP = UDP(), rules: [AccessRule]
   ) {
     self.listen = listen
     self.kerberos = kerberos
     self.timeouts = timeouts
     self.limits = limits
+    self.udp = udp
     self.rules = rules
   }
 

@@ -82,6 +82,7 @@ final class Session: ServerNegotiationDelegate {
     let served: any ServedRequest =
       switch request.command {
       case .connect: ServedConnect(request, of: self)
+      case .udpAssociate: ServedAssociation(request, of: self)
       default: UnservedRequest(request)
       }
     self.state = .serving(served)
@@ -96,6 +97,14 @@ final class Session: ServerNegotiationDelegate {
         }
       }
     }
+  }
+
+  /// Whether no target at all could be allowed to this client; what each one is, is not known yet.
+  func refusal(of command: AccessCommand) -> SOCKSError? {
+    guard let identity = self.identity, case .address(let client)? = self.record.client?.host,
+      self.services.policy.mayAllow(command, to: identity, from: client)
+    else { return SOCKSError(.refusedByRule, "no rule allows \(command.rawValue) to this client") }
+    return nil
   }
 
   /// What the rules are asked; an error when the answer is known before anything is resolved.

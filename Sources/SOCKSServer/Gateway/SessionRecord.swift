@@ -16,6 +16,8 @@ struct SessionRecord {
   var rule: RuleReference?
   var octetsFromClient: UInt64 = 0
   var octetsFromTarget: UInt64 = 0
+  /// Nil unless datagrams were relayed.
+  var association: AssociationCounts?
   /// Nil for a session that both sides ended in order.
   var error: SOCKSError?
   /// The phase in which a negotiation failed.
@@ -45,6 +47,7 @@ struct SessionRecord {
     metadata["rule"] = self.rule.map { "\(escaped($0.description))" }
     metadata["octets_up"] = "\(self.octetsFromClient)"
     metadata["octets_down"] = "\(self.octetsFromTarget)"
+    if let association = self.association { metadata.merge(association.metadata) { $1 } }
     metadata["duration_ms"] = "\((ended - self.began).nanoseconds / 1_000_000)"
     metadata["reason"] = "\(self.error?.code.description ?? "completed")"
     if let error = self.error {

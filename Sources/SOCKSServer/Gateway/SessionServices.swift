@@ -14,6 +14,8 @@ struct SessionServices: Sendable {
   var policy: AccessPolicy
   var dialler: TargetDialler
   var relay: StreamRelaySession.Limits
+  var udp: Configuration.UDP
+  var associationPorts: AssociationPorts
   /// Whether a session ends with its ticket.
   var closesOnExpiry: Bool
   /// Seconds that the library adds to an acceptor's lifetime.
@@ -45,6 +47,8 @@ extension SessionServices {
     self.dialler = TargetDialler(lookup: lookup, timeout: TimeAmount(timeouts.connect))
     self.relay = StreamRelaySession.Limits(
       highWaterMark: configuration.limits.relayBuffer, idle: TimeAmount(timeouts.idle))
+    self.udp = configuration.udp
+    self.associationPorts = AssociationPorts()
     self.closesOnExpiry = kerberos.expired == .close
     self.clockSkew = kerberos.clockSkew.components.seconds
     self.registry = registry

@@ -3,6 +3,8 @@ public import SOCKSCore
 /// What a rule may allow: the commands of RFC 1928 section 4 that this gateway serves.
 public enum AccessCommand: String, Hashable, Sendable, CaseIterable {
   case connect
+  /// UDP ASSOCIATE, and every datagram of the association.
+  case associate
 }
 
 /// What somebody asks the gateway for.

@@ -65,6 +65,22 @@ extension SOCKSAddress {
     return Self(host: host, port: port)
   }
 
+  /// The octets of the address and port that begin at the reader index; nil when more are needed to know.
+  ///
+  /// - Throws: `unsupportedAddressType`; `malformedMessage` for an empty name.
+  static func length(in buffer: ByteBuffer) throws(SOCKSError) -> Int? {
+    guard let type: UInt8 = buffer.getInteger(at: buffer.readerIndex) else { return nil }
+    switch type {
+    case AddressType.v4: return 1 + 4 + 2
+    case AddressType.v6: return 1 + 16 + 2
+    case AddressType.name:
+      guard let length: UInt8 = buffer.getInteger(at: buffer.readerIndex + 1) else { return nil }
+      guard length > 0 else { throw SOCKSError(.malformedMessage, "the host name is empty") }
+      return 1 + 1 + Int(length) + 2
+    default: throw SOCKSError(.unsupportedAddressType, "address type \(hexadecimal(type))")
+    }
+  }
+
   func write(into buffer: inout ByteBuffer) {
     switch self.host {
     case .address(.v4(let value)):

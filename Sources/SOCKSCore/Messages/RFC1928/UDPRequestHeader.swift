@@ -29,4 +29,29 @@ public struct UDPRequestHeader: Hashable, Sendable {
     buffer.writeMultipleIntegers(UInt16(0x0000), self.fragment)
     self.destination.write(into: &buffer)
   }
+
+  /// Takes the header off a whole datagram, and gives back its address field as it stands: whoever knows these octets
+  /// already need not read them again.
+  ///
+  /// - Throws: as ``decode(from:)``, but for what is wrong inside a name.
+  public static func takeHeader(
+    from datagram: inout ByteBuffer
+  ) throws(SOCKSError) -> (fragment: UInt8, destination: ByteBuffer) {
+    var reading = datagram
+    guard let (reserved, fragment) = reading.readMultipleIntegers(as: (UInt16, UInt8).self),
+      let length = try SOCKSAddress.length(in: reading), let destination = reading.readSlice(length: length)
+    else { throw SOCKSError(.malformedMessage, "the datagram ends inside its header") }
+    guard reserved == 0x0000 else { throw SOCKSError(.malformedMessage, "the datagram's reserved octets are not zero") }
+    datagram = reading
+    return (fragment, destination)
+  }
+
+  /// Reads an address field that ``takeHeader(from:)`` gave back.
+  public static func destination(_ octets: ByteBuffer) throws(SOCKSError) -> SOCKSAddress {
+    var reading = octets
+    guard let address = try SOCKSAddress.read(from: &reading) else {
+      throw SOCKSError(.malformedMessage, "the address field is cut")
+    }
+    return address
+  }
 }

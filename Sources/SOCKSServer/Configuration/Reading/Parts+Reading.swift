@@ -83,7 +83,7 @@ private enum LevelWord: String, CaseIterable {
 }
 
 extension ConfigurationReader {
-  fileprivate func duration(_ node: YAMLNode, _ path: String, within bounds: ClosedRange<Duration>) -> Duration? {
+  func duration(_ node: YAMLNode, _ path: String, within bounds: ClosedRange<Duration>) -> Duration? {
     self.value(node, path, expected: "a duration such as 30s") { text throws(ValueError) in
       let duration = try Duration(parsing: text)
       guard bounds.contains(duration) else {

@@ -1,0 +1,393 @@
+import NIOCore
+import SOCKSCore
+import SOCKSNIO
+
+/// One UDP association: a socket towards the client, one for each family of targets, and what is relayed between them.
+/// Belongs to the event loop of the control connection.
+///
+/// Whatever is wrong with a datagram, it is dropped, counted and not answered: "it does so silently" (RFC 1928 section 7).
+final class Association {
+  private let session: Session
+  private let eventLoop: any EventLoop
+  private let settings: Configuration.UDP
+  private let ports: AssociationPorts
+  /// What the control connection has reached of the gateway.
+  private let local: SocketAddress
+  private var client: AssociationClient
+  private var protection = DatagramProtection()
+  private var targets: AssociationTargets
+  private var reassembly = FragmentReassembly()
+  private var counts = AssociationCounts()
+
+  private var clientSocket: AssociationSocket?
+  private var socketV4: AssociationSocket?
+  private var socketV6: AssociationSocket?
+  private var endpoint: ListenerEndpoint?
+
+  private var isRelaying = false
+  private var waiting = 0
+  /// Something was relayed since the idle timer was set.
+  private var isBusy = false
+  private var idleTimer: Scheduled<Void>?
+  private var reassemblyTimer: Scheduled<Void>?
+  private var fromClient = DatagramStorage()
+  private var fromTargets = DatagramStorage()
+
+  /// Octets of datagrams that may wait for names.
+  static let waitingOctets = 256 * 1_024
+  private var octetsWaiting = 0
+  /// How long a name counts as one without addresses.
+  static let failedNameLifetime: TimeAmount = .seconds(5)
+  /// Octets of data that fit a datagram, in IPv4 and IPv6.
+  static let maximumData = 65_507
+
+  /// - Returns: nil for a control connection without addresses.
+  init?(_ request: SOCKSRequest, of session: Session) {
+    guard let peer = session.channel.remoteAddress?.unmapped, let local = session.channel.localAddress?.unmapped
+    else { return nil }
+    self.session = session
+    self.eventLoop = session.channel.eventLoop
+    self.settings = session.services.udp
+    self.ports = session.services.associationPorts
+    self.local = local
+    self.client = AssociationClient(peer: peer, requested: request.destination)
+    self.targets = AssociationTargets(limit: session.services.udp.targets)
+  }
+
+  // MARK: Beginning and end
+
+  /// Binds the socket towards the client; the future has the address to tell it.
+  func open() -> EventLoopFuture<SOCKSAddress> {
+    self.open(attempts: AssociationPorts.maximumAttempts)
+  }
+
+  private func open(attempts: Int) -> EventLoopFuture<SOCKSAddress> {
+    var address = self.local
+    address.port = 0
+    if let range = self.settings.ports, let own = IPAddress(self.local) {
+      guard let endpoint = self.ports.reserve(own, in: range.ports) else {
+        return self.eventLoop.makeFailedFuture(SOCKSError(.tooBusy, "every port for associations is taken"))
+      }
+      self.endpoint = endpoint
+      address.port = Int(endpoint.port)
+    }
+    let socket = self.makeSocket(address, gone: { [weak self] in self?.lostClientSocket() }) { [weak self] in
+      self?.receivedFromClient($0)
+    }
+    self.clientSocket = socket
+    return socket.open().assumeIsolated()
+      .flatMapThrowing { try self.opened(at: $0) }
+      .flatMapError { error in
+        self.releaseEndpoint()
+        // Another program has the port: it is left to it.
+        guard self.settings.ports != nil, attempts > 1, self.clientSocket === socket else {
+          return self.eventLoop.makeFailedFuture(error)
+        }
+        return self.open(attempts: attempts - 1)
+      }.nonisolated()
+  }
+
+  private func opened(at address: SocketAddress) throws -> SOCKSAddress {
+    guard let bound = SOCKSAddress(address), case .address(let own) = bound.host else {
+      throw SOCKSError(.targetFailed, "the socket for datagrams has no address")
+    }
+    let endpoint = ListenerEndpoint(address: own, port: bound.port)
+    self.ports.take(endpoint)
+    self.endpoint = endpoint
+    guard let advertised = self.settings.advertiseAddress, advertised.bitWidth == own.bitWidth else { return bound }
+    return SOCKSAddress(advertised, port: bound.port)
+  }
+
+  /// The success reply is on its way.
+  func begin(_ protection: DatagramProtection) {
+    self.protection = protection
+    self.isRelaying = true
+    self.scheduleIdleTimer()
+  }
+
+  /// Closes everything at once, and enters what was relayed into the session's record.
+  func end() {
+    guard self.clientSocket != nil else { return }
+    self.isRelaying = false
+    for socket in [self.clientSocket, self.socketV4, self.socketV6] { socket?.close() }
+    self.clientSocket = nil
+    self.socketV4 = nil
+    self.socketV6 = nil
+    self.releaseEndpoint()
+    self.idleTimer?.cancel()
+    self.reassemblyTimer?.cancel()
+    self.targets.removeAll()
+    self.session.record.association = self.counts
+  }
+
+  private func lostClientSocket() {
+    guard self.isRelaying else { return }
+    self.session.end(SOCKSError(.targetFailed, "the socket for datagrams has failed"))
+  }
+
+  private func releaseEndpoint() {
+    if let endpoint = self.endpoint { self.ports.release(endpoint) }
+    self.endpoint = nil
+  }
+
+  private func makeSocket(
+    _ address: SocketAddress, gone: @escaping () -> Void, received: @escaping (AddressedEnvelope<ByteBuffer>) -> Void
+  ) -> AssociationSocket {
+    AssociationSocket(
+      address, eventLoop: self.eventLoop, received: received,
+      readCompleted: { [weak self] in self?.flush() },
+      lost: { [weak self] in self?.counts.drops.count(.notSent) }, gone: gone)
+  }
+
+  private func flush() {
+    self.clientSocket?.flush()
+    self.socketV4?.flush()
+    self.socketV6?.flush()
+  }
+
+  // MARK: From the client
+
+  private func receivedFromClient(_ envelope: AddressedEnvelope<ByteBuffer>) {
+    guard self.isRelaying else { return }
+    guard self.client.admits(envelope.remoteAddress) else { return self.counts.drops.count(.foreignSource) }
+    var plaintext = self.fromClient.take()
+    do throws(DatagramDrop) {
+      try self.protection.open(envelope.data, into: &plaintext)
+      let (fragment, destination) = try Self.takeHeader(&plaintext)
+      self.client.lock(to: envelope.remoteAddress)
+      if fragment == 0x00, !self.reassembly.isCollecting {
+        try self.relay(plaintext, to: destination)
+      } else {
+        try self.reassemble(fragment, plaintext, to: destination)
+      }
+    } catch {
+      self.counts.drops.count(error)
+    }
+    // In clear it is a part of what NIO has read into, and will read into again.
+    if self.protection.level != nil { self.fromClient.keep(plaintext) }
+  }
+
+  private static func takeHeader(
+    _ datagram: inout ByteBuffer
+  ) throws(DatagramDrop) -> (fragment: UInt8, destination: ByteBuffer) {
+    do throws(SOCKSError) {
+      return try UDPRequestHeader.takeHeader(from: &datagram)
+    } catch {
+      throw .malformedHeader
+    }
+  }
+
+  private static func address(_ field: ByteBuffer) throws(DatagramDrop) -> SOCKSAddress {
+    do throws(SOCKSError) {
+      return try UDPRequestHeader.destination(field)
+    } catch {
+      throw .malformedHeader
+    }
+  }
+
+  private func reassemble(_ fragment: UInt8, _ data: ByteBuffer, to field: ByteBuffer) throws(DatagramDrop) {
+    // "an implementation that does not support fragmentation MUST drop any datagram whose FRAG field is other than X'00'"
+    guard self.settings.fragments == .reassemble else { throw .fragment }
+    let header = UDPRequestHeader(fragment: fragment, destination: try Self.address(field))
+    let outcome = self.reassembly.received(header, data)
+    self.apply(outcome)
+    if let whole = outcome.whole { try self.relay(whole, to: field) }
+  }
+
+  private func apply(_ outcome: FragmentReassembly.Outcome) {
+    if outcome.abandoned > 0 { self.counts.drops.count(.fragment, datagrams: UInt64(outcome.abandoned)) }
+    guard outcome.timer != .unchanged else { return }
+    self.reassemblyTimer?.cancel()
+    self.reassemblyTimer = nil
+    guard outcome.timer == .start else { return }
+    self.reassemblyTimer = self.eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(FragmentReassembly.timeout)) {
+      [weak self] in
+      guard let self, self.isRelaying else { return }
+      self.apply(self.reassembly.timerExpired())
+    }
+  }
+
+  // MARK: To a target
+
+  private func relay(_ data: ByteBuffer, to field: ByteBuffer) throws(DatagramDrop) {
+    guard data.readableBytes <= Self.maximumData else { throw .tooLarge }
+    guard let target = self.targets.target(field) else { return try self.relay(data, toNew: field) }
+    switch target.state {
+    case .reachable(let peer, nil):
+      try self.send(data, to: peer)
+    case .reachable(let peer, .some(let end)) where self.eventLoop.now < end:
+      try self.send(data, to: peer)
+    case .refused(let drop, nil):
+      throw drop
+    case .refused(let drop, .some(let end)) where self.eventLoop.now < end:
+      throw drop
+    case .resolving(let attempt, var waiting):
+      waiting.append(try self.wait(data))
+      target.state = .resolving(attempt, waiting: waiting)
+    case .reachable, .refused:
+      // What was known of the name is too old.
+      try self.decide(data, target, to: try Self.address(field))
+    }
+  }
+
+  private func relay(_ data: ByteBuffer, toNew field: ByteBuffer) throws(DatagramDrop) {
+    let destination = try Self.address(field)
+    let target = AssociationTarget(.refused(.notSent, until: .distantPast))
+    guard self.targets.add(target, field) else { throw .queueFull }
+    try self.decide(data, target, to: destination)
+  }
+
+  /// Asks the rules about a target, for this datagram and those that follow soon.
+  private func decide(
+    _ data: ByteBuffer, _ target: AssociationTarget, to destination: SOCKSAddress
+  ) throws(DatagramDrop) {
+    let rule = self.session.record.rule
+    let access = self.session.access(.associate, to: destination)
+    // The record has the rule of the first target.
+    self.session.record.rule = rule ?? self.session.record.rule
+    switch access {
+    case .failure:
+      target.state = .refused(.refusedByRule, until: nil)
+      throw .refusedByRule
+    case .success(let access):
+      switch access.host {
+      case .address(let address):
+        target.state = self.state(for: access, addresses: [address], until: nil)
+        try self.proceed(data, target)
+      case .name(let name):
+        try self.resolve(name.description, data, target, access)
+      }
+    }
+  }
+
+  private func proceed(_ data: ByteBuffer, _ target: AssociationTarget) throws(DatagramDrop) {
+    switch target.state {
+    case .reachable(let peer, _): try self.send(data, to: peer)
+    case .refused(let drop, _): throw drop
+    case .resolving: throw .queueFull
+    }
+  }
+
+  /// The first address that the rules and the system let a datagram go to.
+  private func state(
+    for access: AccessRequest, addresses: [IPAddress], until end: NIODeadline?
+  ) -> AssociationTarget.State {
+    var drop = DatagramDrop.refusedByRule
+    for address in addresses.map(\.unmapped) {
+      let decision = self.session.services.policy.decision(for: access, reaching: address)
+      guard decision.isAllowed, !self.ports.contains(address, port: access.port) else { continue }
+      if self.session.record.rule == nil { self.session.record.rule = decision.rule }
+      guard access.port != 0, DatagramPath.exists(to: address, port: access.port),
+        let peer = try? AssociationPeer(address, port: access.port)
+      else {
+        drop = .notSent
+        continue
+      }
+      return .reachable(peer, until: end)
+    }
+    // The network may come back.
+    return .refused(drop, until: drop == .notSent ? self.eventLoop.now + Self.failedNameLifetime : end)
+  }
+
+  private func send(_ data: ByteBuffer, to peer: AssociationPeer) throws(DatagramDrop) {
+    let socket = try self.targetSocket(for: peer)
+    try socket.send(data, to: peer.socketAddress)
+    self.targets.asked(peer)
+    self.isBusy = true
+    self.counts.datagramsFromClient += 1
+    self.counts.octetsFromClient += UInt64(data.readableBytes)
+  }
+
+  private func targetSocket(for peer: AssociationPeer) throws(DatagramDrop) -> AssociationSocket {
+    if let socket = peer.isV6 ? self.socketV6 : self.socketV4 { return socket }
+    let any: IPAddress = peer.isV6 ? .v6(high: 0, low: 0) : .v4(0)
+    guard let address = try? SocketAddress(any, port: 0) else { throw .notSent }
+    let socket = self.makeSocket(address, gone: {}) { [weak self] in self?.receivedFromTarget($0) }
+    if peer.isV6 { self.socketV6 = socket } else { self.socketV4 = socket }
+    return socket
+  }
+
+  // MARK: Names
+
+  private func resolve(
+    _ name: String, _ data: ByteBuffer, _ target: AssociationTarget, _ access: AccessRequest
+  ) throws(DatagramDrop) {
+    let attempt = DialAttempt(eventLoop: self.eventLoop)
+    target.state = .resolving(attempt, waiting: [try self.wait(data)])
+    self.session.services.dialler.lookup.addresses(of: name, attempt: attempt).assumeIsolated().whenComplete {
+      [weak self] result in
+      guard let self, self.isRelaying else { return }
+      self.resolved(result, target, access)
+    }
+  }
+
+  private func resolved(
+    _ result: Result<[IPAddress], any Error>, _ target: AssociationTarget, _ access: AccessRequest
+  ) {
+    guard case .resolving(_, let waiting) = target.state else { return }
+    switch result {
+    case .success(let addresses):
+      let end = self.eventLoop.now + TimeAmount(self.settings.nameLifetime)
+      target.state = self.state(for: access, addresses: addresses, until: end)
+    case .failure:
+      target.state = .refused(.unresolved, until: self.eventLoop.now + Self.failedNameLifetime)
+    }
+    for data in waiting {
+      self.waiting -= 1
+      self.octetsWaiting -= data.readableBytes
+      do throws(DatagramDrop) {
+        try self.proceed(data, target)
+      } catch {
+        self.counts.drops.count(error)
+      }
+    }
+    self.flush()
+  }
+
+  /// A datagram that waits, with storage of its own.
+  private func wait(_ data: ByteBuffer) throws(DatagramDrop) -> ByteBuffer {
+    guard self.waiting < self.settings.waiting, self.octetsWaiting + data.readableBytes <= Self.waitingOctets else {
+      throw .queueFull
+    }
+    self.waiting += 1
+    self.octetsWaiting += data.readableBytes
+    return ByteBuffer(bytes: data.readableBytesView)
+  }
+
+  // MARK: From a target
+
+  private func receivedFromTarget(_ envelope: AddressedEnvelope<ByteBuffer>) {
+    guard self.isRelaying else { return }
+    var datagram = self.fromTargets.take()
+    do throws(DatagramDrop) {
+      let source = try self.source(envelope.remoteAddress)
+      guard let client = self.client.address, let socket = self.clientSocket else { throw .unknownClient }
+      try self.protection.protect(envelope.data, header: UDPRequestHeader(destination: source), into: &datagram)
+      try socket.send(datagram, to: client)
+      self.isBusy = true
+      self.counts.datagramsFromTargets += 1
+      self.counts.octetsFromTargets += UInt64(envelope.data.readableBytes)
+    } catch {
+      self.counts.drops.count(error)
+    }
+    self.fromTargets.keep(datagram)
+  }
+
+  private func source(_ address: SocketAddress) throws(DatagramDrop) -> SOCKSAddress {
+    if let peer = self.targets.peer(at: address) { return peer.address }
+    guard self.settings.replies == .any, let source = SOCKSAddress(address) else { throw .unaskedSource }
+    return source
+  }
+
+  // MARK: Idle time
+
+  private func scheduleIdleTimer() {
+    self.isBusy = false
+    let idle = TimeAmount(self.settings.idle)
+    self.idleTimer = self.eventLoop.assumeIsolated().scheduleTask(in: idle) { [weak self] in
+      guard let self, self.isRelaying else { return }
+      guard !self.isBusy else { return self.scheduleIdleTimer() }
+      self.session.end(SOCKSError(.deadlinePassed, "no datagram was relayed for too long"))
+    }
+  }
+}

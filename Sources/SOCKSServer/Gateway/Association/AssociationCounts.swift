@@ -1,0 +1,30 @@
+import Logging
+import SOCKSCore
+
+/// What an association has relayed, and what it has not.
+struct AssociationCounts: Hashable, Sendable {
+  var datagramsFromClient: UInt64 = 0
+  var datagramsFromTargets: UInt64 = 0
+  /// Octets of data, without headers and tokens.
+  var octetsFromClient: UInt64 = 0
+  var octetsFromTargets: UInt64 = 0
+  var drops = DatagramDrops()
+
+  /// For the session's record.
+  var metadata: Logger.Metadata {
+    var metadata: Logger.Metadata = [
+      "datagrams_up": "\(self.datagramsFromClient)",
+      "datagrams_down": "\(self.datagramsFromTargets)",
+      "octets_up": "\(self.octetsFromClient)",
+      "octets_down": "\(self.octetsFromTargets)",
+      "dropped": "\(self.drops.total)",
+    ]
+    for (reason, count) in self.drops.reasons { metadata["dropped_\(reason.field)"] = "\(count)" }
+    return metadata
+  }
+}
+
+extension DatagramDrop {
+  /// The reason as part of a field's name.
+  fileprivate var field: String { self.description.replacing("-", with: "_") }
+}

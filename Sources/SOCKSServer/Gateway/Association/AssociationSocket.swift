@@ -1,0 +1,215 @@
+import NIOCore
+import NIOPosix
+import SOCKSCore
+
+/// One UDP socket of an association. Belongs to the event loop of the control connection.
+///
+/// There are errors of sending that NIO closes a socket for: a firewall's refusal, a network that is down for a moment.
+/// They end nothing here. The socket is opened again a little later, and what should have been sent meanwhile is lost.
+final class AssociationSocket {
+  private enum State {
+    case closed
+    /// Datagrams sent meanwhile wait.
+    case opening([AddressedEnvelope<ByteBuffer>])
+    case open(DatagramHandler)
+    /// It has failed, and is opened again after a while.
+    case resting
+    case ended
+  }
+
+  /// Datagrams read with one call of the system. With buffers for the largest ones that is as much cipher work as one
+  /// turn of the loop may do for a session.
+  static let datagramsPerRead = 4
+  /// Octets of the buffer for one datagram: more than any has, for the system cuts what does not fit without a word.
+  static let datagramCapacity = 65_536
+  /// Octets that may wait for the system to take them.
+  static let writeLimit = 256 * 1_024
+  /// Datagrams that may wait for the socket to be opened.
+  static let openingLimit = 16
+  /// The time from a failure to the next attempt.
+  static let rest: TimeAmount = .milliseconds(100)
+  /// Attempts in a row before the socket counts as gone.
+  static let maximumAttempts = 10
+
+  private let eventLoop: any EventLoop
+  private var address: SocketAddress
+  private let isV6: Bool
+  private var state: State = .closed
+  private let received: (AddressedEnvelope<ByteBuffer>) -> Void
+  private let readCompleted: () -> Void
+  private let lost: () -> Void
+  private let gone: () -> Void
+  private var attempts = 0
+
+  /// - Parameters:
+  ///   - address: what it is bound to. A port that the system chose is kept when it is opened again.
+  ///   - lost: a datagram was not sent, after ``send(_:to:)`` had taken it.
+  ///   - gone: it could not be opened again. The next datagram tries once more.
+  init(
+    _ address: SocketAddress, eventLoop: any EventLoop, received: @escaping (AddressedEnvelope<ByteBuffer>) -> Void,
+    readCompleted: @escaping () -> Void, lost: @escaping () -> Void, gone: @escaping () -> Void
+  ) {
+    self.address = address
+    self.isV6 = address.protocol == .inet6
+    self.eventLoop = eventLoop
+    self.received = received
+    self.readCompleted = readCompleted
+    self.lost = lost
+    self.gone = gone
+  }
+
+  /// Binds the socket; the future has the address that it is bound to.
+  func open() -> EventLoopFuture<SocketAddress> {
+    guard case .closed = self.state else {
+      return self.eventLoop.makeFailedFuture(ChannelError.inappropriateOperationForState)
+    }
+    self.state = .opening([])
+    let bound = NIOLoopBound(self, eventLoop: self.eventLoop)
+    let isV6 = self.isV6
+    return DatagramBootstrap(group: self.eventLoop)
+      .channelInitializer { channel in
+        channel.eventLoop.makeCompletedFuture {
+          try Self.configure(channel, isV6: isV6)
+          try channel.pipeline.syncOperations.addHandler(DatagramHandler(socket: bound.value))
+        }
+      }
+      .bind(to: self.address).assumeIsolated()
+      .flatMapThrowing { channel in
+        let handler = try channel.pipeline.syncOperations.handler(type: DatagramHandler.self)
+        return try self.opened(handler, channel)
+      }
+      .flatMapErrorThrowing { error in
+        if case .opening(let waiting) = self.state {
+          self.state = .closed
+          for _ in waiting { self.lost() }
+        }
+        throw error
+      }.nonisolated()
+  }
+
+  private static func configure(_ channel: any Channel, isV6: Bool) throws {
+    guard let options = channel.syncOptions else { return }
+    try options.setOption(.datagramVectorReadMessageCount, value: Self.datagramsPerRead)
+    try options.setOption(
+      .recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: Self.datagramsPerRead * Self.datagramCapacity))
+    try options.setOption(.maxMessagesPerRead, value: 1)
+    try options.setOption(.writeBufferWaterMark, value: .init(low: Self.writeLimit / 2, high: Self.writeLimit))
+    // The two families have a socket each: what comes to this one never looks like IPv4.
+    if isV6 { try options.setOption(ChannelOptions.Types.SocketOption(level: .ipv6, name: .ipv6_v6only), value: 1) }
+  }
+
+  private func opened(_ handler: DatagramHandler, _ channel: any Channel) throws -> SocketAddress {
+    guard case .opening(let waiting) = self.state, let address = channel.localAddress else {
+      channel.close(promise: nil)
+      throw ChannelError.ioOnClosedChannel
+    }
+    self.address = address
+    self.state = .open(handler)
+    self.attempts = 0
+    channel.closeFuture.assumeIsolated().whenComplete { _ in self.closed(handler) }
+    for envelope in waiting { handler.write(envelope) }
+    if !waiting.isEmpty { handler.flush() }
+    return address
+  }
+
+  /// Writes a datagram, to be sent with the next ``flush()``.
+  ///
+  /// - Throws: `queueFull` when too much waits for the system, `notSent` while the socket is closed.
+  func send(_ datagram: ByteBuffer, to address: SocketAddress) throws(DatagramDrop) {
+    let envelope = AddressedEnvelope(remoteAddress: address, data: datagram)
+    if case .closed = self.state {
+      self.open().assumeIsolated().whenFailure { _ in self.couldNotOpen() }
+    }
+    switch self.state {
+    case .open(let handler):
+      if !handler.isWritable { handler.flush() }
+      guard handler.isWritable else { throw .queueFull }
+      handler.write(envelope)
+    case .opening(var waiting):
+      guard waiting.count < Self.openingLimit else { throw .queueFull }
+      waiting.append(envelope)
+      self.state = .opening(waiting)
+    case .closed, .resting, .ended:
+      throw .notSent
+    }
+  }
+
+  func flush() {
+    if case .open(let handler) = self.state { handler.flush() }
+  }
+
+  /// Closes the socket for good.
+  func close() {
+    let state = self.state
+    self.state = .ended
+    if case .open(let handler) = state { handler.close() }
+  }
+
+  // MARK: Events
+
+  fileprivate func received(_ envelope: AddressedEnvelope<ByteBuffer>) {
+    guard case .open = self.state else { return }
+    self.received(envelope)
+  }
+
+  fileprivate func completedRead() { self.readCompleted() }
+
+  private func closed(_ handler: DatagramHandler) {
+    guard case .open(let current) = self.state, current === handler else { return }
+    self.lost()
+    self.takeRest()
+  }
+
+  private func couldNotOpen() {
+    guard case .closed = self.state else { return }
+    self.attempts += 1
+    guard self.attempts < Self.maximumAttempts else {
+      self.attempts = 0
+      return self.gone()
+    }
+    self.takeRest()
+  }
+
+  private func takeRest() {
+    self.state = .resting
+    self.eventLoop.assumeIsolated().scheduleTask(in: Self.rest) { [weak self] in self?.reopen() }
+  }
+
+  private func reopen() {
+    guard case .resting = self.state else { return }
+    self.state = .closed
+    self.open().assumeIsolated().whenFailure { _ in self.couldNotOpen() }
+  }
+}
+
+/// The end of a datagram channel: hands over what comes, and writes what goes.
+final class DatagramHandler: ChannelInboundHandler {
+  typealias InboundIn = AddressedEnvelope<ByteBuffer>
+  typealias OutboundOut = AddressedEnvelope<ByteBuffer>
+
+  private weak var socket: AssociationSocket?
+  private var context: ChannelHandlerContext?
+
+  init(socket: AssociationSocket) { self.socket = socket }
+
+  var isWritable: Bool { self.context?.channel.isWritable ?? false }
+
+  func write(_ envelope: AddressedEnvelope<ByteBuffer>) {
+    self.context?.write(self.wrapOutboundOut(envelope), promise: nil)
+  }
+
+  func flush() { self.context?.flush() }
+  func close() { self.context?.close(promise: nil) }
+
+  func handlerAdded(context: ChannelHandlerContext) { self.context = context }
+  func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
+
+  func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    self.socket?.received(self.unwrapInboundIn(data))
+  }
+
+  func channelReadComplete(context: ChannelHandlerContext) { self.socket?.completedRead() }
+
+  /// What the network says of earlier datagrams (ICMP) is about them alone.
+  func errorCaught(context: ChannelHandlerContext, error: any Error) {}
+}
