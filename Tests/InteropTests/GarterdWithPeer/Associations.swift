@@ -4,7 +4,7 @@ extension GarterdWithPeer {
   /// UDP ASSOCIATE as it should be used: every kind of target, every level, every size.
   @Suite struct Associations {
     static let rules = [
-      #"{allow: [connect, bind, associate], principals: ["alice@GARTER.TEST"], to: [127.0.0.0/8, "::1", localhost]}"#
+      #"{allow: [connect, associate], principals: ["alice@GARTER.TEST"], to: [127.0.0.0/8, "::1", localhost]}"#
     ]
 
     @Test(arguments: [1, 2, 3])

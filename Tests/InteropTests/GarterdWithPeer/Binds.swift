@@ -3,9 +3,13 @@ import Testing
 extension GarterdWithPeer {
   /// BIND: two protected replies, one connection of the host that is expected, and then a relay.
   @Suite struct Binds {
+    static let rules = [
+      #"{allow: [connect, bind], principals: ["alice@GARTER.TEST"], to: [127.0.0.0/8, "::1", localhost]}"#
+    ]
+
     @Test(arguments: [1, 2, 3])
     func thePeerComes(level: Int) async throws {
-      try await Gateway.run(GatewayConfiguration(rules: Associations.rules)) { gateway in
+      try await Gateway.run(GatewayConfiguration(rules: Self.rules)) { gateway in
         try await PeerClient.run { peer in
           let jobs: [[String: JSONValue]] = [
             [:], ["expected": "peer"], ["connects": ["127.0.0.3"]], ["expected": "peer", "connects": ["127.0.0.3"]],
@@ -27,7 +31,7 @@ extension GarterdWithPeer {
     }
 
     @Test func overIPv6() async throws {
-      try await Gateway.run(GatewayConfiguration(listen: ["[::1]:0"], rules: Associations.rules)) { gateway in
+      try await Gateway.run(GatewayConfiguration(listen: ["[::1]:0"], rules: Self.rules)) { gateway in
         try await PeerClient.run { peer in
           for expected in ["peer", "zero"] {
             let result = try await Self.bind(peer, gateway, ["expected": .text(expected), "connects": ["::1"]])
@@ -57,7 +61,7 @@ extension GarterdWithPeer {
 
     @Test(arguments: ["fin", "reset"])
     func theClientGoes(leave: String) async throws {
-      try await Gateway.run(GatewayConfiguration(rules: Associations.rules)) { gateway in
+      try await Gateway.run(GatewayConfiguration(rules: Self.rules)) { gateway in
         let result = try await PeerClient.run { try await Self.bind($0, gateway, ["leave": .text(leave)]) }
         #expect(result["ok"] == true && (result["gone_ms"]?.integer ?? .max) <= 100, "\(result)")
       }
@@ -65,7 +69,7 @@ extension GarterdWithPeer {
 
     @Test(arguments: [1, 2])
     func nobodyComes(level: Int) async throws {
-      let configuration = GatewayConfiguration(rules: Associations.rules, sections: ["bind: {timeout: 1s}"])
+      let configuration = GatewayConfiguration(rules: Self.rules, sections: ["bind: {timeout: 1s}"])
       try await Gateway.run(configuration) { gateway in
         let result = try await PeerClient.run {
           try await Self.bind(
