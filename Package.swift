@@ -63,7 +63,8 @@ let package = Package(
     // Channel handlers, and the adapter that runs GSS contexts for them.
     .target(name: "SOCKSNIO", dependencies: ["SOCKSCore", nioCore], swiftSettings: settings),
     .target(
-      name: "SOCKSGSSAPI", dependencies: ["SOCKSCore", "SOCKSNIO", "GSSAPI", nioCore, nioPosix], swiftSettings: settings
+      name: "SOCKSGSSAPI", dependencies: ["SOCKSCore", "SOCKSNIO", "GSSAPI", "KerberosTokens", nioCore, nioPosix],
+      swiftSettings: settings
     ),
 
     // The gateway and the client side.

@@ -19,9 +19,12 @@ public struct ContextRequirements: Hashable, Sendable {
       allowsAnonymous: allowsAnonymous)
   }
 
-  /// For the initiator of a TCP session: what it asked for has to be granted.
-  public static func initiator(level: ProtectionLevel) -> Self {
-    var services: SecurityContextAttributes.Services = [.mutual, .replay, .sequence, .integrity]
+  /// For the initiator: what it asked for has to be granted.
+  ///
+  /// - Parameter ordered: false for a UDP association, which must not ask for SEQUENCE (RFC 1961 section 3.2).
+  public static func initiator(level: ProtectionLevel, ordered: Bool = true) -> Self {
+    var services: SecurityContextAttributes.Services = [.mutual, .replay, .integrity]
+    if ordered { services.insert(.sequence) }
     if level.needsConfidentiality { services.insert(.confidentiality) }
     return Self(
       services: services, encryptionTypes: Self.aesEncryptionTypes, servedNames: nil, allowsAnonymous: false)

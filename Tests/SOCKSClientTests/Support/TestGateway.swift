@@ -17,9 +17,21 @@ final class TestGateway: Sendable {
     case answerUnsealed
     /// Accepts, and says nothing at all.
     case silence
+    /// Has all zeros in its replies for an address; a BIND's peer comes at once, and is itself.
+    case unspecifiedAddress
+    /// Answers a BIND with this second reply.
+    case refusePeer(SOCKSReplyCode)
+    /// Answers a BIND with a second reply in clear.
+    case clearSecondReply
+    /// The peer of a BIND never comes.
+    case noPeer
+    /// Sends datagrams back, and does something bad before that.
+    case datagrams(TestRelay.Trick)
   }
 
   static let bound = SOCKSAddress(.v4(0xC000_0201), port: 4711)
+  /// The peer of a BIND.
+  static let peer = SOCKSAddress(.v4(0xC633_6407), port: 20)
 
   let listener: any Channel
 
@@ -61,6 +73,8 @@ final class TestGateway: Sendable {
 private final class Connection: ServerNegotiationDelegate {
   private let channel: any Channel
   private let behaviour: TestGateway.Behaviour
+  private var request: SOCKSRequest?
+  private var relay: TestRelay?
 
   init(_ channel: any Channel, _ behaviour: TestGateway.Behaviour) {
     self.channel = channel
@@ -77,7 +91,8 @@ private final class Connection: ServerNegotiationDelegate {
       configuration: ServerNegotiation.Configuration(
         methods: [.gssapi],
         gss: GSSAcceptorSubnegotiation.Configuration(
-          levels: levels, requirements: .acceptor(servedNames: ["socks"]))),
+          levels: levels, requirements: .acceptor(servedNames: ["socks"])),
+        commands: [.connect, .bind, .udpAssociate]),
       timeouts: Self.timeouts, selective: .always,
       establishment: { PlainEstablishment(on: eventLoop) }, delegate: self)
     try self.channel.pipeline.syncOperations.addHandler(handler)
@@ -88,9 +103,17 @@ private final class Connection: ServerNegotiationDelegate {
 
   func negotiationReceivedRequest(_ request: SOCKSRequest, completion: @escaping (SOCKSReply, SOCKSError?) -> Void) {
     let behaviour = self.behaviour
+    self.request = request
     self.channel.eventLoop.assumeIsolated().execute {
-      if case .refuse(let code) = behaviour {
+      if case .datagrams(let trick) = behaviour, request.command == .udpAssociate {
+        TestRelay.make(trick, control: self.channel) { relay in
+          self.relay = relay
+          completion(SOCKSReply(code: .succeeded, bound: relay.bound), nil)
+        }
+      } else if case .refuse(let code) = behaviour {
         completion(SOCKSReply(code: code), SOCKSError(.requestRefused))
+      } else if case .unspecifiedAddress = behaviour {
+        completion(SOCKSReply(code: .succeeded, bound: SOCKSAddress(.v4(0), port: 4711)), nil)
       } else {
         completion(SOCKSReply(code: .succeeded, bound: TestGateway.bound), nil)
       }
@@ -100,6 +123,8 @@ private final class Connection: ServerNegotiationDelegate {
   func negotiationSucceeded(
     _ handler: ServerNegotiationHandler, context: ChannelHandlerContext, earlyData: ByteBuffer, inputClosed: Bool
   ) {
+    if let relay = self.relay { return relay.begin(handler) }
+    if self.request?.command == .bind, !self.sendSecondReply(context) { return }
     do {
       try context.pipeline.syncOperations.addHandler(EchoHandler(self.behaviour))
     } catch {
@@ -110,6 +135,25 @@ private final class Connection: ServerNegotiationDelegate {
   }
 
   func negotiationFailed(_ error: SOCKSError, phase: ServerNegotiation.Phase) {}
+
+  /// True when the peer has come.
+  private func sendSecondReply(_ context: ChannelHandlerContext) -> Bool {
+    var reply = SOCKSReply(code: .succeeded, bound: TestGateway.peer)
+    if case .refusePeer(let code) = self.behaviour { reply = SOCKSReply(code: code) }
+    var octets = ByteBuffer()
+    reply.encode(into: &octets)
+    switch self.behaviour {
+    case .noPeer:
+      context.read()
+      return false
+    case .clearSecondReply:
+      let layer = try? context.pipeline.syncOperations.context(handlerType: EncapsulationHandler.self)
+      layer?.writeAndFlush(NIOAny(octets), promise: nil)
+    default:
+      context.writeAndFlush(NIOAny(octets), promise: nil)
+    }
+    return reply.code == .succeeded
+  }
 }
 
 private final class EchoHandler: ChannelInboundHandler {
@@ -126,7 +170,9 @@ private final class EchoHandler: ChannelInboundHandler {
     case .greetAndEnd(let greeting):
       context.writeAndFlush(NIOAny(ByteBuffer(bytes: greeting)), promise: nil)
       context.close(mode: .output, promise: nil)
-    case .refuse, .endInsideToken, .answerUnsealed, .silence: break
+    case .refuse, .endInsideToken, .answerUnsealed, .silence, .unspecifiedAddress, .refusePeer, .clearSecondReply,
+      .noPeer, .datagrams:
+      break
     }
     context.read()
   }
@@ -139,7 +185,9 @@ private final class EchoHandler: ChannelInboundHandler {
       // The level message and the reply were the first two.
       frame.writeMultipleIntegers(UInt64(3), UInt8(0), UInt8(0x21))
       self.writeRaw(frame, context)
-    case .echo, .refuse, .endInsideToken, .silence: context.write(data, promise: nil)
+    case .echo, .refuse, .endInsideToken, .silence, .unspecifiedAddress, .refusePeer, .clearSecondReply, .noPeer,
+      .datagrams:
+      context.write(data, promise: nil)
     }
   }
 

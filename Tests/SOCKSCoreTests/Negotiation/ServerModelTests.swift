@@ -61,6 +61,7 @@ import Testing
   enum Effect: Hashable {
     case clear([UInt8])
     case protected([UInt8])
+    case announced
     case served
     case data([UInt8])
     case closed
@@ -69,6 +70,7 @@ import Testing
       switch output {
       case .clear(let octets): self = .clear(octets)
       case .protected(let octets): self = .protected(octets)
+      case .announced: self = .announced
       case .served, .succeeded: self = .served
       case .data(let octets): self = .data(octets)
       case .closed: self = .closed

@@ -41,6 +41,8 @@ struct ServerDriver {
     while !self.isClosed, self.advance() {}
   }
 
+  mutating func write(_ octets: [UInt8]) { self.send(ByteBuffer(bytes: octets)) }
+
   /// One action; false when more octets are needed.
   private mutating func advance() -> Bool {
     guard self.incoming != nil else { return self.run(self.machine.receivedOctets(&self.network)) }
