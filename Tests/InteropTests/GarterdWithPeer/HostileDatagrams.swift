@@ -100,7 +100,7 @@ extension GarterdWithPeer {
         #expect(result["answers"] == 0 && result["passed"] == 0, "\(result)")
         let record = try await gateway.record(clientPort: result["client_port"]?.integer ?? 0)
         let counts = DatagramRecord(record)
-        #expect(counts.drops.values.reduce(0, +) == count, "\(record)")
+        #expect(counts.dropped == count, "\(record)")
         #expect(counts.up == result["good"]?.integer && counts.down == counts.up, "\(record)")
       }
     }
@@ -118,7 +118,7 @@ extension GarterdWithPeer {
         #expect(result["ok"] == true && result["missing"] == 0 && result["twice"] == 0, "\(result)")
         let counts = DatagramRecord(try await gateway.record(clientPort: result["client_port"]?.integer ?? 0))
         #expect(counts.up == result["delivered"]?.integer, "\(counts) \(result)")
-        #expect(counts.up + counts.drops.values.reduce(0, +) == result["sent"]?.integer, "\(counts) \(result)")
+        #expect(counts.up + counts.dropped == result["sent"]?.integer, "\(counts) \(result)")
         #expect(Set(counts.drops.keys) == ["repeated", "late"], "\(counts)")
       }
     }
@@ -140,7 +140,7 @@ extension GarterdWithPeer {
         let passed = result["passed"]?.integer
       else { return }
       guard scenario != "integrity-only" || level == 2 else { return }
-      #expect(counts.drops.values.reduce(0, +) == shots - passed, "\(result) \(record)")
+      #expect(counts.dropped == shots - passed, "\(result) \(record)")
       #expect(allowed.isSuperset(of: counts.drops.keys), "\(result) \(record)")
     }
   }

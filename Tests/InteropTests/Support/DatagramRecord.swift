@@ -5,6 +5,8 @@ struct DatagramRecord: Hashable, Sendable, CustomStringConvertible {
   /// By reason.
   var drops: [String: Int] = [:]
 
+  var dropped: Int { self.drops.values.reduce(0, +) }
+
   var description: String { "up \(self.up), down \(self.down), dropped \(self.drops)" }
 }
 
@@ -12,9 +14,9 @@ extension DatagramRecord {
   init(_ record: LogLine) {
     self.up = record.metadata["datagrams_up"].flatMap(Int.init) ?? -1
     self.down = record.metadata["datagrams_down"].flatMap(Int.init) ?? -1
-    for field in record.metadata["dropped"]?.split(separator: " ") ?? [] {
-      let parts = field.split(separator: "=")
-      self.drops[String(parts[0])] = parts.count == 2 ? Int(parts[1]) : nil
+    let mark = "dropped_"
+    for (key, value) in record.metadata where key.hasPrefix(mark) {
+      self.drops[String(key.dropFirst(mark.count).map { $0 == "_" ? "-" : $0 })] = Int(value)
     }
   }
 }
