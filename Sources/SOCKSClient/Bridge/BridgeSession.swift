@@ -9,8 +9,6 @@ import SOCKSNIO
 final class BridgeSession {
   private enum State {
     case negotiating
-    /// The gateway's answer is awaited.
-    case asking(any BridgedRequest)
     case serving(any BridgedRequest)
     case ended
   }
@@ -45,16 +43,21 @@ final class BridgeSession {
         gss: GSSAcceptorSubnegotiation.Configuration(levels: [], requirements: .acceptor(servedNames: [])),
         commands: [.connect, .bind, .udpAssociate]),
       timeouts: NegotiationTimeouts(), selective: .always, establishment: { NoEstablishment() }, delegate: self)
-    let departure = DepartureHandler { [weak self] in
-      if case .asking = self?.state { true } else { false }
-    }
+    let departure = DepartureHandler { [weak self] in self?.awaitsGateway ?? false }
     try self.channel.pipeline.syncOperations.addHandlers(departure, handler)
     self.channel.closeFuture.assumeIsolated().whenComplete { _ in self.closed() }
   }
 
+  private var awaitsGateway: Bool {
+    switch self.state {
+    case .serving(let request): request.awaitsGateway
+    case .negotiating, .ended: false
+    }
+  }
+
   private func closed() {
     switch self.state {
-    case .asking(let request), .serving(let request): request.abandon()
+    case .serving(let request): request.abandon()
     case .negotiating, .ended: break
     }
     self.state = .ended
@@ -91,13 +94,29 @@ final class BridgeSession {
   }
 
   /// A relay whose beginning and end are logged.
-  func makeRelay(with proxied: ProxiedChannel) -> StreamRelaySession {
+  private func makeRelay(with proxied: ProxiedChannel) -> StreamRelaySession {
     let agreed = proxied.summary
     self.logBegin(agreed: agreed)
     let limits = StreamRelaySession.Limits(idle: self.idleTimeout, halfClosedIdle: self.idleTimeout)
     return StreamRelaySession(eventLoop: self.channel.eventLoop, limits: limits) { end in
       self.relayEnded(end, agreed: agreed)
     }
+  }
+
+  /// Takes the negotiation's place in the local pipeline, and relays.
+  func relay(_ start: BridgedRequestStart, with proxied: ProxiedChannel) {
+    let relay = self.makeRelay(with: proxied)
+    let pipeline = start.context.pipeline.syncOperations
+    do {
+      try pipeline.addHandler(relay.handler(for: .client), position: .after(start.handler))
+      try proxied.channel.pipeline.syncOperations.addHandler(relay.handler(for: .target))
+    } catch {
+      relay.end(SOCKSError(.connectionClosed, "the gateway closed the connection"))
+      proxied.channel.close(promise: nil)
+      return start.context.close(promise: nil)
+    }
+    pipeline.removeHandler(start.handler, promise: nil)
+    relay.begin(earlyData: start.earlyData, inputClosed: start.inputClosed)
   }
 
   private func relayEnded(_ end: StreamRelaySession.End, agreed: String) {
@@ -113,16 +132,19 @@ final class BridgeSession {
 extension BridgeSession: ServerNegotiationDelegate {
   func negotiationAgreed(_ agreed: AgreedProtection) {}
 
-  func negotiationReceivedRequest(_ request: SOCKSRequest, completion: @escaping (SOCKSReply, SOCKSError?) -> Void) {
+  func negotiationReceivedRequest(
+    _ request: SOCKSRequest, announcement: @escaping (SOCKSAddress) -> Void,
+    completion: @escaping (SOCKSReply, SOCKSError?) -> Void
+  ) {
     self.target = request.destination
     let bridged: any BridgedRequest =
       switch request.command {
-      case .bind: BridgedBind(request, of: self)
+      case .bind: BridgedBind(request, of: self, announce: announcement)
       case .udpAssociate: BridgedAssociation(request, of: self)
       // No other command comes this far.
       default: BridgedConnect(request, of: self)
       }
-    self.state = .asking(bridged)
+    self.state = .serving(bridged)
     bridged.begin { result in
       switch result {
       case .success(let bound):
@@ -138,8 +160,7 @@ extension BridgeSession: ServerNegotiationDelegate {
   func negotiationSucceeded(
     _ handler: ServerNegotiationHandler, context: ChannelHandlerContext, earlyData: ByteBuffer, inputClosed: Bool
   ) {
-    guard case .asking(let request) = self.state else { return context.close(promise: nil) }
-    self.state = .serving(request)
+    guard case .serving(let request) = self.state else { return context.close(promise: nil) }
     request.replied(
       BridgedRequestStart(handler: handler, context: context, earlyData: earlyData, inputClosed: inputClosed))
   }

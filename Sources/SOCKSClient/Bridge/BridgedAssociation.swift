@@ -90,6 +90,13 @@ final class BridgedAssociation: BridgedRequest {
     answer(.success(bound))
   }
 
+  var awaitsGateway: Bool {
+    switch self.state {
+    case .ready, .asking, .binding: true
+    case .open, .ended: false
+    }
+  }
+
   func replied(_ start: BridgedRequestStart) {
     guard case .open = self.state else { return start.context.close(promise: nil) }
     self.session.logBegin(agreed: self.agreed)
@@ -101,7 +108,7 @@ final class BridgedAssociation: BridgedRequest {
       return start.context.close(promise: nil)
     }
     pipeline.removeHandler(start.handler, promise: nil)
-    if start.inputClosed || start.earlyData.readableBytes > 0 { start.context.close(promise: nil) }
+    if start.inputClosed || start.earlyData.readableBytes > 0 { self.session.channel.close(promise: nil) }
   }
 
   func abandon() {

@@ -9,6 +9,9 @@ protocol BridgedRequest: AnyObject {
   /// success reply, or with the reason for a failure.
   func begin(answer: @escaping (Result<SOCKSAddress, ProxyConnectorError>) -> Void)
 
+  /// True while the local program can only wait: with nobody there to do so, the request may be given up.
+  var awaitsGateway: Bool { get }
+
   /// The success reply is on its way.
   func replied(_ start: BridgedRequestStart)
 
