@@ -11,11 +11,13 @@ struct Gateway: Sendable {
   let addresses: [String]
 
   /// Starts one, lends it, and stops it however `body` ends. Expects that it ends with status 0 when told to.
+  ///
+  /// - Parameter prefix: a command that runs what follows it, such as `ip netns exec NAME`.
   static func run<Result>(
-    _ configuration: GatewayConfiguration = GatewayConfiguration(), logLevel: String = "info",
+    _ configuration: GatewayConfiguration = GatewayConfiguration(), logLevel: String = "info", prefix: [String] = [],
     _ body: (Gateway) async throws -> Result
   ) async throws -> Result {
-    let gateway = try await start(configuration, logLevel: logLevel)
+    let gateway = try await start(configuration, logLevel: logLevel, prefix: prefix)
     do {
       let result = try await body(gateway)
       try await gateway.stop()
@@ -27,7 +29,7 @@ struct Gateway: Sendable {
   }
 
   static func start(
-    _ configuration: GatewayConfiguration = GatewayConfiguration(), logLevel: String = "info"
+    _ configuration: GatewayConfiguration = GatewayConfiguration(), logLevel: String = "info", prefix: [String] = []
   ) async throws -> Gateway {
     let program = try Programs.garterd()
     let interop = try await InteropRealm.ready()
@@ -35,7 +37,7 @@ struct Gateway: Sendable {
     let text = configuration.text(keytab: interop.keytab, replayCache: "\(base).replay")
     try Data(text.utf8).write(to: URL(filePath: "\(base).yaml"))
     let child = try await Child.start(
-      [program, "run", "--config", "\(base).yaml", "--log-level", logLevel],
+      prefix + [program, "run", "--config", "\(base).yaml", "--log-level", logLevel],
       environment: interop.realm.environment.mapValues { $0 })
     let line = try await child.diagnostics.first(within: .seconds(20)) { LogLine($0).message == "listening" }
     guard let line, let addresses = LogLine(line).metadata["addresses"]?.split(separator: " "),

@@ -49,6 +49,9 @@ class DatagramOrigin:
         with self._changed:
             return self.recorded[-1][1] if self.recorded else None
 
+    def join(self) -> None:
+        self._thread.join()
+
     def close(self) -> None:
         self._closing = True
         self._thread.join()
