@@ -4,8 +4,14 @@ public import SOCKSCore
 /// Who decides and acts for a connection that ``ServerNegotiationHandler`` negotiates. All calls come on the channel's
 /// event loop. A conforming class belongs to that loop.
 public protocol ServerNegotiationDelegate: AnyObject {
+  /// The method is chosen; nothing is proved yet.
+  func negotiationSelected(_ method: SOCKSMethod)
+
   /// The level is agreed; the peer is who the attributes say.
   func negotiationAgreed(_ agreed: AgreedProtection)
+
+  /// The peer is who the attributes say, and the session goes on in clear, because the configuration says so.
+  func negotiationLeftUnprotected(_ session: UnprotectedSession)
 
   /// The method needs no context: RFC 1929's user name, or nil for no authentication.
   func negotiationAuthenticated(username: [UInt8]?)
@@ -36,6 +42,10 @@ public protocol ServerNegotiationDelegate: AnyObject {
 }
 
 extension ServerNegotiationDelegate {
+  public func negotiationSelected(_ method: SOCKSMethod) {}
+
+  public func negotiationLeftUnprotected(_ session: UnprotectedSession) {}
+
   public func negotiationAuthenticated(username: [UInt8]?) {}
 
   public func negotiationReceivedPassword(

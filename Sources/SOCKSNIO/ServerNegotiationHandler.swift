@@ -173,6 +173,9 @@ public final class ServerNegotiationHandler: ChannelInboundHandler, RemovableCha
       return false
     case .send(let message):
       context.writeAndFlush(self.wrapOutboundOut(message), promise: nil)
+      if self.phase == .method, let method = self.negotiation.method {
+        self.delegate?.negotiationSelected(method)
+      }
       if self.negotiation.phase == .request, self.protection == nil {
         self.delegate?.negotiationAuthenticated(username: self.username)
       }
@@ -188,6 +191,11 @@ public final class ServerNegotiationHandler: ChannelInboundHandler, RemovableCha
       return self.run(self.negotiation.protectionLevelWrapped(result), context)
     case .protect(let agreed, let answer):
       return self.protect(agreed, answer: answer, context)
+    case .leaveUnprotected(let session, let answer):
+      if let answer { context.writeAndFlush(self.wrapOutboundOut(answer), promise: nil) }
+      self.protection = nil
+      self.delegate?.negotiationLeftUnprotected(session)
+      return true
     case .checkPassword(let request):
       self.checkPassword(request, context)
       return false

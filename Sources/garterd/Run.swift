@@ -45,6 +45,9 @@ struct Run: AsyncParsableCommand {
       endProcess(status: 0)
     } catch let error as SOCKSError {
       self.fail("the keytab cannot be used: \(error)", .configuration)
+    } catch let error as ConfigurationError {
+      writeLine("\(error)", to: .errorOutput)
+      endProcess(status: ExitStatus.configuration.rawValue)
     } catch let error as ListenError {
       self.fail("\(error)", .unavailable)
     } catch {

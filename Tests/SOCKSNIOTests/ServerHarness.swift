@@ -21,7 +21,8 @@ final class ServerHarness {
     methods: [SOCKSMethod] = [.gssapi, .usernamePassword, .noAuthentication],
     levels: Set<ProtectionLevel> = [.integrity, .confidentiality, .selective],
     script: [FakeEstablishment.Step] = [.complete(answer)], maximumRounds: Int = 1,
-    timeouts: NegotiationTimeouts = .test, selective: SelectiveSealing.Policy = .unlessEncrypted,
+    compatibility: Set<CompatibilitySwitch> = [], timeouts: NegotiationTimeouts = .test,
+    selective: SelectiveSealing.Policy = .unlessEncrypted,
     prepare: @escaping (FakeProtection) -> Void = { _ in }
   ) throws {
     let wire = try Wire()
@@ -33,7 +34,8 @@ final class ServerHarness {
     let configuration = ServerNegotiation.Configuration(
       methods: methods,
       gss: .init(
-        levels: levels, requirements: .acceptor(servedNames: ["socks"]), maximumRounds: maximumRounds),
+        levels: levels, requirements: .acceptor(servedNames: ["socks"]), maximumRounds: maximumRounds,
+        compatibility: compatibility),
       commands: [.connect, .bind])
     let handler = ServerNegotiationHandler(
       configuration: configuration, timeouts: timeouts, selective: selective,
@@ -73,6 +75,8 @@ final class ScriptedDelegate: ServerNegotiationDelegate {
   }
 
   private(set) var agreed: [AgreedProtection] = []
+  private(set) var methods: [SOCKSMethod] = []
+  private(set) var unprotected: [UnprotectedSession] = []
   private(set) var usernames: [[UInt8]?] = []
   private(set) var passwords: [UsernamePasswordRequest] = []
   private(set) var requests: [SOCKSRequest] = []
@@ -101,6 +105,10 @@ final class ScriptedDelegate: ServerNegotiationDelegate {
   }
 
   func negotiationAgreed(_ agreed: AgreedProtection) { self.agreed.append(agreed) }
+
+  func negotiationSelected(_ method: SOCKSMethod) { self.methods.append(method) }
+
+  func negotiationLeftUnprotected(_ session: UnprotectedSession) { self.unprotected.append(session) }
 
   func negotiationAuthenticated(username: [UInt8]?) { self.usernames.append(username) }
 

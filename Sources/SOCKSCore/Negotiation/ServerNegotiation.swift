@@ -35,6 +35,9 @@ public struct ServerNegotiation: Hashable, Sendable {
     case wrapProtectionLevel(UInt8)
     /// Send the answer in clear, then protect everything; what lies in the buffer is the peer's first protected octets.
     case protect(AgreedProtection, answer: ByteBuffer)
+    /// Send the answer, if there is one, let go of the context and ask again: the request comes in clear, because an
+    /// operator says so (``CompatibilitySwitch/unprotected``).
+    case leaveUnprotected(UnprotectedSession, answer: ByteBuffer?)
     /// Compare, off the loop; the outcome comes back by `passwordChecked`.
     case checkPassword(UsernamePasswordRequest)
     /// Decide and do; the outcome comes back by `requestFinished`, for BIND after `announced`. What lies in the buffer is
@@ -88,6 +91,8 @@ public struct ServerNegotiation: Hashable, Sendable {
 
   private let configuration: Configuration
   private var state: State = .awaitingMethodOffer
+  /// The method that the server has selected.
+  public private(set) var method: SOCKSMethod?
 
   public init(configuration: Configuration) { self.configuration = configuration }
 
@@ -227,6 +232,7 @@ public struct ServerNegotiation: Hashable, Sendable {
       let offered = offer.methods.map(\.description).joined(separator: ", ")
       return self.refuseMethods(SOCKSError(.noAcceptableMethod, "the client offers only \(offered)"))
     }
+    self.method = method
     switch method {
     case .gssapi: self.state = .authenticatingGSS(.init(configuration: self.configuration.gss))
     case .usernamePassword: self.state = .authenticatingPassword(.init())
@@ -324,6 +330,14 @@ public struct ServerNegotiation: Hashable, Sendable {
         let answer = try Self.encoded(answer)
         self.state = .awaitingRequest
         return .protect(agreed, answer: answer)
+      } catch {
+        return self.abort(error)
+      }
+    case .leaveUnprotected(let session, let answer):
+      do throws(SOCKSError) {
+        let answer: ByteBuffer? = if let answer { try Self.encoded(answer) } else { nil }
+        self.state = .awaitingRequest
+        return .leaveUnprotected(session, answer: answer)
       } catch {
         return self.abort(error)
       }

@@ -19,10 +19,31 @@ final class Listeners: Sendable {
 
   /// Binds every address, or none.
   static func bind(
-    _ addresses: [ListenAddress], group: any EventLoopGroup, registry: SessionRegistry
+    _ configured: [Configuration.Listener], group: any EventLoopGroup, registry: SessionRegistry
   ) async throws -> Listeners {
     let services = ServicesCell()
-    let bootstrap = ServerBootstrap(group: group)
+    var channels: [any Channel] = []
+    do {
+      for listener in configured {
+        let bootstrap = Self.bootstrap(for: listener, group: group, registry: registry, services: services)
+        let address = listener.address
+        do {
+          channels.append(try await bootstrap.bind(to: SocketAddress(address.address, port: address.port)).get())
+        } catch {
+          throw ListenError(address: address, reason: "\(error)")
+        }
+      }
+    } catch {
+      for channel in channels { try? await channel.close() }
+      throw error
+    }
+    return Listeners(channels: channels, services: services)
+  }
+
+  private static func bootstrap(
+    for listener: Configuration.Listener, group: any EventLoopGroup, registry: SessionRegistry, services: ServicesCell
+  ) -> ServerBootstrap {
+    ServerBootstrap(group: group)
       .serverChannelOption(.backlog, value: Self.backlog)
       .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
       .serverChannelOption(.autoRead, value: false)
@@ -36,23 +57,9 @@ final class Listeners: Sendable {
       .childChannelInitializer { channel in
         RelayChannelOptions.apply(to: channel).flatMapThrowing {
           guard let services = services.value else { throw ChannelError.ioOnClosedChannel }
-          try Session.begin(on: channel, services: services)
+          try Session.begin(on: channel, of: listener, services: services)
         }
       }
-    var channels: [any Channel] = []
-    do {
-      for address in addresses {
-        do {
-          channels.append(try await bootstrap.bind(to: SocketAddress(address.address, port: address.port)).get())
-        } catch {
-          throw ListenError(address: address, reason: "\(error)")
-        }
-      }
-    } catch {
-      for channel in channels { try? await channel.close() }
-      throw error
-    }
-    return Listeners(channels: channels, services: services)
   }
 
   /// Where the listeners are, with the ports that the system chose.

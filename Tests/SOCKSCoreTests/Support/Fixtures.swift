@@ -16,8 +16,13 @@ extension SecurityContextAttributes {
 }
 
 extension GSSAcceptorSubnegotiation.Configuration {
-  static func serving(levels: Set<ProtectionLevel> = Set(ProtectionLevel.allCases), maximumRounds: Int = 1) -> Self {
-    Self(levels: levels, requirements: .acceptor(servedNames: ["socks", "rcmd"]), maximumRounds: maximumRounds)
+  static func serving(
+    levels: Set<ProtectionLevel> = Set(ProtectionLevel.allCases), maximumRounds: Int = 1,
+    compatibility: Set<CompatibilitySwitch> = []
+  ) -> Self {
+    Self(
+      levels: levels, requirements: .acceptor(servedNames: ["socks", "rcmd"]), maximumRounds: maximumRounds,
+      compatibility: compatibility)
   }
 }
 

@@ -10,6 +10,7 @@ struct ServerDriver {
   private var incoming: IncomingMessageCheck?
   private var sendNumber: UInt64 = 7_000
   private(set) var agreed: AgreedProtection?
+  private(set) var unprotected: UnprotectedSession?
   private(set) var outputs: [PeerOutput] = []
   /// What has been sent and not been taken by the test.
   private(set) var sent: [UInt8] = []
@@ -45,7 +46,12 @@ struct ServerDriver {
 
   /// One action; false when more octets are needed.
   private mutating func advance() -> Bool {
-    guard self.incoming != nil else { return self.run(self.machine.receivedOctets(&self.network)) }
+    guard self.incoming != nil else {
+      guard self.isRelaying else { return self.run(self.machine.receivedOctets(&self.network)) }
+      if self.network.readableBytes > 0 { self.outputs.append(.data(self.network.octets)) }
+      self.network.clear()
+      return false
+    }
     let hasOpened = self.openNextMessage()
     guard !self.isClosed else { return false }
     if self.isRelaying {
@@ -75,6 +81,10 @@ struct ServerDriver {
       self.send(answer)
       self.agreed = agreed
       self.incoming = agreed.incoming
+      return true
+    case .leaveUnprotected(let session, let answer):
+      if let answer { self.send(answer) }
+      self.unprotected = session
       return true
     case .checkPassword(let request):
       return self.run(self.machine.passwordChecked(isCorrect: request.password == Array("secret".utf8)))

@@ -81,7 +81,7 @@ private let commands = AccessCommand.allCases.map(\.rawValue).joined(separator: 
         garterd.yaml:11:13: rules[0].allow[0]: expected one of \(commands), not "conect"; did you mean connect?
             - allow: [conect]
                       ^
-        garterd.yaml:12:18: rules[0].principals[0]: expected a principal such as alice@EXAMPLE.COM or */admin@EXAMPLE.COM, or anonymous, not "alice"
+        garterd.yaml:12:18: rules[0].principals[0]: expected a principal such as alice@EXAMPLE.COM or */admin@EXAMPLE.COM, user:NAME, anonymous or unauthenticated, not "alice"
               principals: [alice]
                            ^
         garterd.yaml:13:10: rules[0].to[0]: 10.0.0.1/8 has bits set behind its prefix; write 10.0.0.0/8 for the network, or 10.0.0.1 alone
@@ -175,7 +175,10 @@ private let commands = AccessCommand.allCases.map(\.rawValue).joined(separator: 
       "{address: '127.0.0.1:'}",
       "1:20: listen[0].address: expected an address and a port such as 127.0.0.1:1080 or [::1]:1080; a port is a number from 0 to 65535"
     ),
-    ("{address: '127.0.0.1:1', adress: x}", "1:35: unknown key \"adress\" in listen[0]; known here: address"),
+    (
+      "{address: '127.0.0.1:1', adress: x}",
+      "1:35: unknown key \"adress\" in listen[0]; known here: address, methods, clients"
+    ),
     (
       "{address: '127.0.0.1:1'}, {address: '127.0.0.1:1'}",
       "1:46: listen[1].address: 127.0.0.1:1 is here twice; the first is on line 1"
@@ -328,11 +331,11 @@ private let commands = AccessCommand.allCases.map(\.rawValue).joined(separator: 
     ),
     (
       "deny: [connect], principals: ['a@b@c']",
-      "3:40: rules[0].principals[0]: expected a principal such as alice@EXAMPLE.COM or */admin@EXAMPLE.COM, or anonymous, not \"a@b@c\""
+      "3:40: rules[0].principals[0]: expected a principal such as alice@EXAMPLE.COM or */admin@EXAMPLE.COM, user:NAME, anonymous or unauthenticated, not \"a@b@c\""
     ),
     (
-      "deny: [connect], principals: ['user:alice']",
-      "3:40: rules[0].principals[0]: user:NAME is kept for users with a password; for a principal of such a name write user\\:…"
+      "deny: [connect], principals: ['user:a@B']",
+      "3:40: rules[0].principals[0]: user:… is a user of the password file, never a principal; if \"a@B\" is meant, write \\@ and \\/ in it"
     ),
     ("deny: [connect], to: []", "3:31: rules[0].to is an empty list; write at least one entry, for example [\"*\"]"),
     (

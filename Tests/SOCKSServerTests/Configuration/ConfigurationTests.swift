@@ -24,7 +24,10 @@ func read(_ text: String) throws -> Configuration.Reading {
     let reading = try read(minimal)
     let configuration = reading.configuration
     #expect(reading.warnings == [])
-    #expect(configuration.listen == [ListenAddress(address: .v4(0x7F00_0001), port: 1080)])
+    #expect(configuration.listen == [.init(ListenAddress(address: .v4(0x7F00_0001), port: 1080))])
+    #expect(configuration.listen.first?.methods == [.gssapi])
+    #expect(configuration.listen.first?.clients == [])
+    #expect(configuration.passwords == nil)
     #expect(configuration.kerberos.keytab == "/etc/garter/garterd.keytab")
     #expect(configuration.kerberos.services == ["socks", "rcmd"])
     #expect(configuration.kerberos.levels == [.confidentiality, .integrity, .selective])
@@ -76,7 +79,7 @@ func read(_ text: String) throws -> Configuration.Reading {
 
   @Test func whatAProgramMakesEqualsWhatAFileSays() throws {
     let configuration = Configuration(
-      listen: [ListenAddress(address: .v4(0x7F00_0001), port: 1080)],
+      listen: [.init(ListenAddress(address: .v4(0x7F00_0001), port: 1080))],
       kerberos: .init(keytab: "/etc/garter/garterd.keytab"),
       rules: [
         .allow(
@@ -117,7 +120,7 @@ func read(_ text: String) throws -> Configuration.Reading {
           ports: [22, 8000-8100]
       """
     ).configuration
-    #expect(configuration.listen.map(\.description) == ["[::1]:0", "0.0.0.0:1080", "[::1]:0"])
+    #expect(configuration.listen.map(\.address.description) == ["[::1]:0", "0.0.0.0:1080", "[::1]:0"])
     #expect(
       configuration.kerberos
         == .init(

@@ -39,6 +39,9 @@ struct SOCKSPeer {
     guard answer.plaintext == [level] else { throw Unexpected(octets: answer.plaintext) }
   }
 
+  /// The octets that the gateway answers a level message with.
+  func levelAnswer() async throws -> [UInt8] { try await self.message(type: .protectionLevel).plaintext }
+
   mutating func send(_ plaintext: [UInt8], sealed: Bool = true) async throws {
     try await self.peer.send(self.script.encapsulated(plaintext, sealed: sealed))
   }
