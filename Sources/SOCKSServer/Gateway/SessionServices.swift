@@ -37,7 +37,8 @@ extension SessionServices {
       gss: GSSAcceptorSubnegotiation.Configuration(
         levels: Set(kerberos.levels),
         requirements: .acceptor(servedNames: Set(kerberos.services), allowsAnonymous: policy.admitsAnonymous),
-        maximumRounds: kerberos.mechanisms.contains(.spnego) ? 5 : 1))
+        maximumRounds: kerberos.mechanisms.contains(.spnego) ? 5 : 1),
+      commands: [.connect, .udpAssociate])
     self.timeouts = NegotiationTimeouts(
       method: TimeAmount(timeouts.method), authentication: TimeAmount(timeouts.authentication),
       level: TimeAmount(timeouts.level), request: TimeAmount(timeouts.request))

@@ -11,6 +11,8 @@ struct GatewayConfiguration: Sendable {
   var rules = [
     #"{allow: [connect], principals: ["alice@GARTER.TEST"], to: [127.0.0.0/8, "::1", localhost]}"#
   ]
+  /// Further sections, such as `udp: {ports: 40000-40999}`.
+  var sections: [String] = []
 
   func text(keytab: String, replayCache: String) -> String {
     """
@@ -20,6 +22,7 @@ struct GatewayConfiguration: Sendable {
     \(section(["keytab: \(keytab)", "replay_cache: \(replayCache)"] + kerberos))
     \(timeouts.isEmpty ? "" : "timeouts:\n" + section(timeouts))
     \(limits.isEmpty ? "" : "limits:\n" + section(limits))
+    \(sections.joined(separator: "\n"))
     rules:
     \(rules.map { "  - \($0)" }.joined(separator: "\n"))
 

@@ -20,6 +20,7 @@ final class GatewayUnderTest: Sendable {
   struct Setting: Sendable {
     var rules: [AccessRule] = [GatewayUnderTest.loopback]
     var limits = Configuration.Limits()
+    var udp = Configuration.UDP()
     var timeouts = Setting.timeouts
     var listeners = [ListenAddress(address: .v4(0x7f00_0001), port: 0)]
     var expired: Configuration.Kerberos.Expiry = .close
@@ -40,7 +41,7 @@ final class GatewayUnderTest: Sendable {
     var configuration: Configuration {
       Configuration(
         listen: self.listeners, kerberos: .init(keytab: "/nonexistent", expired: self.expired, clockSkew: .zero),
-        timeouts: self.timeouts, limits: self.limits, rules: self.rules)
+        timeouts: self.timeouts, limits: self.limits, udp: self.udp, rules: self.rules)
     }
 
     var surroundings: GatewaySurroundings {
@@ -131,4 +132,5 @@ extension IdentityPattern {
 
 extension IPNetwork {
   static let loopback = IPNetwork(.v4(0x7f00_0000), prefixLength: 8) ?? IPNetwork(.v4(0x7f00_0001))
+  static let loopbackV6 = IPNetwork(.v6(high: 0, low: 1))
 }
