@@ -106,7 +106,7 @@ let package = Package(
     .testTarget(name: "SOCKSCoreTests", dependencies: ["SOCKSCore", nioCore], swiftSettings: settings),
     .testTarget(name: "GSSAPITests", dependencies: ["GSSAPI", "ThrowawayRealm"], swiftSettings: settings),
     .testTarget(
-      name: "KerberosTokensTests", dependencies: ["KerberosTokens", "GSSAPI", "ThrowawayRealm"],
+      name: "KerberosTokensTests", dependencies: ["KerberosTokens", "CKerberosCiphers", "GSSAPI", "ThrowawayRealm"],
       swiftSettings: settings),
     .testTarget(name: "PlatformTests", dependencies: ["Platform"], swiftSettings: settings),
     .testTarget(

@@ -25,6 +25,7 @@ let package = Package(
       dependencies: [
         "CBenchmark",
         .product(name: "GSSAPI", package: "garter"),
+        .product(name: "KerberosTokens", package: "garter"),
         .product(name: "SOCKSCore", package: "garter"),
         .product(name: "SOCKSNIO", package: "garter"),
         .product(name: "ThrowawayRealm", package: "garter"),

@@ -13,15 +13,21 @@ public protocol ServerNegotiationDelegate: AnyObject {
   /// Compare, off the loop; call `completion` on the loop, once, after this call has returned.
   func negotiationReceivedPassword(_ request: UsernamePasswordRequest, completion: @escaping (Bool) -> Void)
 
-  /// Carry out a request; call `completion` on the loop, once, after this call has returned. The error, for the log, says why a reply is a failure.
-  func negotiationReceivedRequest(_ request: SOCKSRequest, completion: @escaping (SOCKSReply, SOCKSError?) -> Void)
+  /// Carry out a request; call `completion` on the loop, once, after this call has returned. The error, for the log, says
+  /// why a reply is a failure.
+  ///
+  /// - Parameter announcement: for BIND only, called before a `completion` with a success, once: with the address that is
+  ///   listened on, for the first of the two replies.
+  func negotiationReceivedRequest(
+    _ request: SOCKSRequest, announcement: @escaping (SOCKSAddress) -> Void,
+    completion: @escaping (SOCKSReply, SOCKSError?) -> Void)
 
   /// The success reply is on its way. Put the relay in the handler's place, give it the early data, and remove the
   /// handler.
   ///
   /// - Parameters:
   ///   - earlyData: what the client sent behind its request.
-  ///   - inputClosed: the client has ended its stream behind it.
+  ///   - inputClosed: the client has ended its stream behind it. Behind a BIND that is the end of everything instead.
   func negotiationSucceeded(
     _ handler: ServerNegotiationHandler, context: ChannelHandlerContext, earlyData: ByteBuffer, inputClosed: Bool)
 

@@ -33,7 +33,8 @@ final class ServerHarness {
     let configuration = ServerNegotiation.Configuration(
       methods: methods,
       gss: .init(
-        levels: levels, requirements: .acceptor(servedNames: ["socks"]), maximumRounds: maximumRounds))
+        levels: levels, requirements: .acceptor(servedNames: ["socks"]), maximumRounds: maximumRounds),
+      commands: [.connect, .bind])
     let handler = ServerNegotiationHandler(
       configuration: configuration, timeouts: timeouts, selective: selective,
       establishment: { establishment }, delegate: self.delegate)
@@ -82,6 +83,8 @@ final class ScriptedDelegate: ServerNegotiationDelegate {
 
   var reply = SOCKSReply(code: .succeeded, bound: SOCKSAddress(.v4(0xc000_0202), port: 4_321))
   var replyError: SOCKSError?
+  /// For BIND.
+  var announced = SOCKSAddress(.v4(0xc000_0202), port: 4_322)
   var acceptsPassword = true
   /// Requests and passwords are answered only by ``release()``.
   var holds = false
@@ -94,6 +97,7 @@ final class ScriptedDelegate: ServerNegotiationDelegate {
     let held = self.held
     self.held = nil
     held?()
+    self.loop?.run()
   }
 
   func negotiationAgreed(_ agreed: AgreedProtection) { self.agreed.append(agreed) }
@@ -105,9 +109,16 @@ final class ScriptedDelegate: ServerNegotiationDelegate {
     self.answer { completion(self.acceptsPassword) }
   }
 
-  func negotiationReceivedRequest(_ request: SOCKSRequest, completion: @escaping (SOCKSReply, SOCKSError?) -> Void) {
+  func negotiationReceivedRequest(
+    _ request: SOCKSRequest, announcement: @escaping (SOCKSAddress) -> Void,
+    completion: @escaping (SOCKSReply, SOCKSError?) -> Void
+  ) {
     self.requests.append(request)
-    self.answer { completion(self.reply, self.replyError) }
+    guard request.command == .bind else { return self.answer { completion(self.reply, self.replyError) } }
+    self.answer {
+      announcement(self.announced)
+      self.answer { completion(self.reply, self.replyError) }
+    }
   }
 
   func negotiationSucceeded(

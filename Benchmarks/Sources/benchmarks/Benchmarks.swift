@@ -35,11 +35,13 @@ struct Benchmarks {
     if options.measures(.memory) { report.add(try stage.measureMemory()) }
     let measuresInRounds = options.scenarios.contains { $0 != .memory }
     let library = options.measures(.library) ? try Library() : nil
+    let engine = options.measures(.engine) ? try Engine() : nil
     let streams = Streams(stage)
     // Every round measures everything, so that what else the machine does falls on all alike. The first warms up.
     for round in 0...options.rounds where measuresInRounds {
       var figures = Figures()
       try library?.measure(&figures, megabytes: options.megabytes)
+      try engine?.measure(&figures)
       if options.measures(.clear) { try streams.measureClear(&figures) }
       if options.measures(.streams) { try streams.measureProtected(&figures) }
       if options.measures(.handshakes) { try stage.measureHandshakes(&figures) }

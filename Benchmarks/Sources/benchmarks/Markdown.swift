@@ -52,6 +52,7 @@ extension Scenario {
   var title: String {
     switch self {
     case .library: "The GSS library, and our binding of it"
+    case .engine: "The token engine: times the GSS library, one core"
     case .clear: "Relays without protection, one connection"
     case .streams: "Gateway and bridge"
     case .handshakes: "Sessions made and closed"

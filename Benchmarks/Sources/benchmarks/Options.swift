@@ -2,6 +2,8 @@
 enum Scenario: String, CaseIterable {
   /// The GSS library and our binding of it, without a gateway.
   case library
+  /// Our engine for Kerberos tokens against the library: encryption types, levels, directions, sizes, batches.
+  case engine
   /// Relays without protection: ours, a copy in C, HAProxy, microsocks.
   case clear
   /// Throughput of the gateway and the bridge, by level, direction and number of connections.
@@ -20,7 +22,7 @@ struct Options {
     usage: benchmarks [SCENARIO…] [--rounds N] [--milliseconds N] [--engines NAME,…] [--levels N,…]
                       [--connections N,…] [--handshakes N] [--round-trips N] [--sessions N,…]
                       [--traffic-sessions N] [--megabytes N] [--limits TEXT] [--programs FOLDER] [--output FOLDER]
-    scenarios: library, clear, streams, handshakes, round-trips, memory; all when none is named
+    scenarios: library, engine, clear, streams, handshakes, round-trips, memory; all when none is named
     """
 
   var scenarios: [Scenario] = []

@@ -1,9 +1,11 @@
+internal import KerberosTokens
+
 extension Report {
   /// What is promised, as far as this run says anything about it.
   var promises: [Promise] {
     self.options.engines.flatMap { engine in
       self.relayPromises(engine) + self.sessionPromises(engine)
-    } + self.clearPromises + self.enginePromises
+    } + self.clearPromises + self.enginePromises + self.cipherPromises
   }
 
   private func add(
@@ -92,6 +94,23 @@ extension Report {
     self.add(&promises, "\(row): GB/s ÷ the system's library", 5, isAtMost: false) { figures in
       Self.quotient(
         figures.value(.streams, row, Column.throughput), figures.value(.streams, system, Column.throughput))
+    }
+    return promises
+  }
+
+  /// The engine against the library, for what almost every realm uses.
+  private var cipherPromises: [Promise] {
+    var promises: [Promise] = []
+    for (level, provider, batch, wrap, unwrap) in [
+      (2, "multi-buffer", 16, 20.0, 20.0), (1, "multi-buffer", 16, 8, 8), (2, "libcrypto", 1, 3, 6),
+    ] {
+      for (call, least) in [("wrap", wrap), ("unwrap", unwrap)] {
+        let row = Engine.row(.aes256SHA1, level: level, call, size: 16_384)
+        let column = Engine.column(provider, batch: batch)
+        self.add(&promises, "engine, \(row), \(column) ÷ library", least, isAtMost: false) {
+          $0.value(.engine, row, column)
+        }
+      }
     }
     return promises
   }

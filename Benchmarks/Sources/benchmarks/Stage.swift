@@ -39,6 +39,9 @@ final class Stage: Sendable {
     do {
       try KerberosEnvironment.adopt(realm.environment)
       try await realm.addPrincipal("socks/localhost")
+      // The scenario of the engine asks for session keys of each type.
+      try await realm.run(
+        ["kadmin.local", "-r", realm.name, "setstr", "socks/localhost", "session_enctypes", Engine.typeNames])
       try await realm.addPrincipal("user")
       try await realm.exportKeytab(["socks/localhost"], to: "\(realm.folder)/default.keytab")
       try await realm.exportKeytab(["user"], to: "\(realm.folder)/user.keytab")

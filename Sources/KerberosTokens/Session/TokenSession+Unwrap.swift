@@ -31,7 +31,7 @@ extension TokenSession {
   private static func endOfBatch(_ tokens: [Range<Int>], from first: Int) -> Int {
     var end = first + 1
     while end < tokens.count, end - first < WorkBench.capacity,
-      tokens[end].lowerBound - spareOctets >= tokens[end - 1].upperBound
+      tokens[end].lowerBound >= spareOctets, tokens[end].lowerBound - spareOctets >= tokens[end - 1].upperBound
     {
       end += 1
     }

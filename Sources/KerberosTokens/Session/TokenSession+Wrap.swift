@@ -35,7 +35,7 @@ extension TokenSession {
   ) throws(TokenSessionError) -> Int {
     let maximum = maximumPlaintext(sealed: sealed)
     var total = 0
-    guard prefix >= 0 else { throw .wrongPiece }
+    guard (0...Self.maximumTokenLength).contains(prefix) else { throw .wrongPiece }
     for piece in pieces {
       guard piece.lowerBound >= 0, piece.upperBound <= plaintext.byteCount, piece.count <= maximum else {
         throw .wrongPiece

@@ -94,13 +94,29 @@ final class BridgeSession {
   }
 
   /// A relay whose beginning and end are logged.
-  func makeRelay(with proxied: ProxiedChannel) -> StreamRelaySession {
+  private func makeRelay(with proxied: ProxiedChannel) -> StreamRelaySession {
     let agreed = proxied.summary
     self.logBegin(agreed: agreed)
     let limits = StreamRelaySession.Limits(idle: self.idleTimeout, halfClosedIdle: self.idleTimeout)
     return StreamRelaySession(eventLoop: self.channel.eventLoop, limits: limits) { end in
       self.relayEnded(end, agreed: agreed)
     }
+  }
+
+  /// Takes the negotiation's place in the local pipeline, and relays.
+  func relay(_ start: BridgedRequestStart, with proxied: ProxiedChannel) {
+    let relay = self.makeRelay(with: proxied)
+    let pipeline = start.context.pipeline.syncOperations
+    do {
+      try pipeline.addHandler(relay.handler(for: .client), position: .after(start.handler))
+      try proxied.channel.pipeline.syncOperations.addHandler(relay.handler(for: .target))
+    } catch {
+      relay.end(SOCKSError(.connectionClosed, "the gateway closed the connection"))
+      proxied.channel.close(promise: nil)
+      return start.context.close(promise: nil)
+    }
+    pipeline.removeHandler(start.handler, promise: nil)
+    relay.begin(earlyData: start.earlyData, inputClosed: start.inputClosed)
   }
 
   private func relayEnded(_ end: StreamRelaySession.End, agreed: String) {
@@ -116,11 +132,14 @@ final class BridgeSession {
 extension BridgeSession: ServerNegotiationDelegate {
   func negotiationAgreed(_ agreed: AgreedProtection) {}
 
-  func negotiationReceivedRequest(_ request: SOCKSRequest, completion: @escaping (SOCKSReply, SOCKSError?) -> Void) {
+  func negotiationReceivedRequest(
+    _ request: SOCKSRequest, announcement: @escaping (SOCKSAddress) -> Void,
+    completion: @escaping (SOCKSReply, SOCKSError?) -> Void
+  ) {
     self.target = request.destination
     let bridged: any BridgedRequest =
       switch request.command {
-      case .bind: BridgedBind(request, of: self)
+      case .bind: BridgedBind(request, of: self, announce: announcement)
       case .udpAssociate: BridgedAssociation(request, of: self)
       // No other command comes this far.
       default: BridgedConnect(request, of: self)

@@ -8,19 +8,24 @@ final class BridgedBind: BridgedRequest {
   private enum State {
     case ready
     case asking(ConnectionAttempt)
-    /// The first reply is being written, or the peer is awaited.
+    /// The peer is awaited.
     case listening(ProxiedListener)
+    /// The second reply is being written.
+    case connected(ProxiedChannel)
     case ended
   }
 
   private let peer: SOCKSAddress
   /// The session lets go of this when its connection has closed.
   private let session: BridgeSession
+  /// Makes the first reply.
+  private let announce: (SOCKSAddress) -> Void
   private var state: State = .ready
 
-  init(_ request: SOCKSRequest, of session: BridgeSession) {
+  init(_ request: SOCKSRequest, of session: BridgeSession, announce: @escaping (SOCKSAddress) -> Void) {
     self.peer = request.destination
     self.session = session
+    self.announce = announce
   }
 
   func begin(answer: @escaping (Result<SOCKSAddress, ProxyConnectorError>) -> Void) {
@@ -28,86 +33,57 @@ final class BridgedBind: BridgedRequest {
     self.state = .asking(attempt)
     self.session.connector.bind(expecting: self.peer, attempt: attempt).assumeIsolated().whenComplete { result in
       switch result {
-      case .success(let listener):
-        // The local program may have gone.
-        guard case .asking = self.state else { return listener.close() }
-        self.state = .listening(listener)
-        answer(.success(listener.address))
-      case .failure(let error):
-        self.state = .ended
-        answer(.failure(self.session.described(error)))
+      case .success(let listener): self.listens(listener, answer)
+      case .failure(let error): self.failed(error, answer)
       }
     }
+  }
+
+  private func listens(
+    _ listener: ProxiedListener, _ answer: @escaping (Result<SOCKSAddress, ProxyConnectorError>) -> Void
+  ) {
+    // The local program may have gone.
+    guard case .asking = self.state else { return listener.close() }
+    self.state = .listening(listener)
+    self.announce(listener.address)
+    listener.connection.assumeIsolated().whenComplete { result in
+      switch result {
+      case .success(let proxied):
+        guard case .listening = self.state else { return proxied.channel.close(promise: nil) }
+        self.state = .connected(proxied)
+        answer(.success(proxied.boundAddress))
+      case .failure(let error): self.failed(error, answer)
+      }
+    }
+  }
+
+  private func failed(_ error: any Error, _ answer: (Result<SOCKSAddress, ProxyConnectorError>) -> Void) {
+    if case .ended = self.state { return }
+    self.state = .ended
+    answer(.failure(self.session.described(error)))
   }
 
   var awaitsGateway: Bool {
     switch self.state {
     case .ready, .asking, .listening: true
-    case .ended: false
+    case .connected, .ended: false
     }
   }
 
   func replied(_ start: BridgedRequestStart) {
-    guard case .listening(let listener) = self.state else { return start.context.close(promise: nil) }
-    let waiting = WaitingStreamHandler(held: start.earlyData, isInputClosed: start.inputClosed)
-    let pipeline = start.context.pipeline.syncOperations
-    do {
-      try pipeline.addHandler(waiting, position: .after(start.handler))
-    } catch {
-      listener.close()
-      return start.context.close(promise: nil)
-    }
-    pipeline.removeHandler(start.handler, promise: nil)
-    listener.connection.assumeIsolated().whenComplete { result in
-      switch result {
-      case .success(let proxied): self.accepted(proxied, waiting)
-      case .failure(let error): self.failed(error, waiting)
-      }
-    }
-  }
-
-  private func accepted(_ proxied: ProxiedChannel, _ waiting: WaitingStreamHandler) {
-    guard case .listening = self.state, let context = waiting.context else {
-      return proxied.channel.close(promise: nil)
-    }
+    guard case .connected(let proxied) = self.state else { return start.context.close(promise: nil) }
     self.state = .ended
-    self.write(SOCKSReply(code: .succeeded, bound: proxied.boundAddress), context)
-    let relay = self.session.makeRelay(with: proxied)
-    let pipeline = context.pipeline.syncOperations
-    do {
-      try pipeline.addHandler(relay.handler(for: .client))
-      try proxied.channel.pipeline.syncOperations.addHandler(relay.handler(for: .target))
-    } catch {
-      relay.end(SOCKSError(.connectionClosed, "the gateway closed the connection"))
-      proxied.channel.close(promise: nil)
-      return context.close(promise: nil)
-    }
-    let (held, isInputClosed) = waiting.takeOver()
-    pipeline.removeHandler(waiting, promise: nil)
-    relay.begin(earlyData: held, inputClosed: isInputClosed)
-  }
-
-  private func failed(_ error: any Error, _ waiting: WaitingStreamHandler) {
-    guard case .listening = self.state, let context = waiting.context else { return }
-    self.state = .ended
-    let error = self.session.described(error)
-    self.session.log(error)
-    self.write(SOCKSReply(code: error.localReplyCode), context)
-    waiting.linger()
-  }
-
-  private func write(_ reply: SOCKSReply, _ context: ChannelHandlerContext) {
-    var octets = ByteBuffer()
-    reply.encode(into: &octets)
-    context.writeAndFlush(NIOAny(octets), promise: nil)
+    self.session.relay(start, with: proxied)
   }
 
   func abandon() {
-    switch self.state {
+    let state = self.state
+    self.state = .ended
+    switch state {
     case .asking(let attempt): attempt.giveUp()
     case .listening(let listener): listener.close()
+    case .connected(let proxied): proxied.channel.close(promise: nil)
     case .ready, .ended: break
     }
-    self.state = .ended
   }
 }

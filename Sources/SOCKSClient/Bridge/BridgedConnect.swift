@@ -48,18 +48,7 @@ final class BridgedConnect: BridgedRequest {
   func replied(_ start: BridgedRequestStart) {
     guard case .connected(let proxied) = self.state else { return start.context.close(promise: nil) }
     self.state = .ended
-    let relay = self.session.makeRelay(with: proxied)
-    let pipeline = start.context.pipeline.syncOperations
-    do {
-      try pipeline.addHandler(relay.handler(for: .client))
-      try proxied.channel.pipeline.syncOperations.addHandler(relay.handler(for: .target))
-    } catch {
-      relay.end(SOCKSError(.connectionClosed, "the gateway closed the connection"))
-      proxied.channel.close(promise: nil)
-      return start.context.close(promise: nil)
-    }
-    pipeline.removeHandler(start.handler, promise: nil)
-    relay.begin(earlyData: start.earlyData, inputClosed: start.inputClosed)
+    self.session.relay(start, with: proxied)
   }
 
   func abandon() {

@@ -37,7 +37,8 @@ public struct ServerNegotiation: Hashable, Sendable {
     case protect(AgreedProtection, answer: ByteBuffer)
     /// Compare, off the loop; the outcome comes back by `passwordChecked`.
     case checkPassword(UsernamePasswordRequest)
-    /// Decide and do; the outcome comes back by `requestFinished`. What lies in the buffer is early data.
+    /// Decide and do; the outcome comes back by `requestFinished`, for BIND after `announced`. What lies in the buffer is
+    /// early data.
     case serve(SOCKSRequest)
     /// Send the reply, then relay; what lies in the buffer is early data.
     case relay(reply: ByteBuffer)
@@ -56,6 +57,8 @@ public struct ServerNegotiation: Hashable, Sendable {
     case level
     case request
     case serving
+    /// Between the two replies to BIND.
+    case listening
     case relaying
     case ended
   }
@@ -66,9 +69,18 @@ public struct ServerNegotiation: Hashable, Sendable {
     case authenticatingPassword(UsernamePasswordSubnegotiation)
     case awaitingRequest
     case serving
+    /// "Two replies are sent from the SOCKS server to the client during a BIND operation" (RFC 1928 section 6): the first
+    /// is due.
+    case servingBind
+    /// The second is due.
+    case listening
     case relaying
     case ended
   }
+
+  /// Octets that a client may send ahead while BIND waits for its peer. They are read, unlike those behind a CONNECT:
+  /// the wait is long, and the client's end must be seen behind them.
+  public static let maximumEarlyData = 64 * 1_024
 
   /// What this machine can carry out. Another method in the configuration is never chosen: it must not become a request
   /// without authentication.
@@ -85,7 +97,8 @@ public struct ServerNegotiation: Hashable, Sendable {
     case .authenticatingGSS(let gss): gss.hasContext ? .level : .authentication
     case .authenticatingPassword: .authentication
     case .awaitingRequest: .request
-    case .serving: .serving
+    case .serving, .servingBind: .serving
+    case .listening: .listening
     case .relaying: .relaying
     case .ended: .ended
     }
@@ -104,8 +117,13 @@ public struct ServerNegotiation: Hashable, Sendable {
       return self.receivedPassword(&buffer, password)
     case .awaitingRequest:
       return self.receivedRequest(&buffer)
-    case .serving:
+    case .serving, .servingBind:
       return .wait
+    case .listening:
+      guard buffer.readableBytes <= Self.maximumEarlyData else {
+        return self.refuse(SOCKSError(.unexpectedMessage, "too much early data"))
+      }
+      return .readMore
     case .relaying, .ended:
       return .discard
     }
@@ -131,15 +149,31 @@ public struct ServerNegotiation: Hashable, Sendable {
       return self.translate(action)
     case .ended:
       return .discard
-    case .awaitingMethodOffer, .authenticatingGSS, .awaitingRequest, .serving, .relaying:
+    case .awaitingMethodOffer, .authenticatingGSS, .awaitingRequest, .serving, .servingBind, .listening, .relaying:
       return self.fail(SOCKSError(.unreachableState, "a password was checked that was not asked for"))
+    }
+  }
+
+  /// BIND listens, at the address that the client is to tell its peer: the first reply.
+  public mutating func announced(_ bound: SOCKSAddress) -> Action {
+    switch self.state {
+    case .servingBind:
+      self.state = .listening
+      return .send(Self.encoded(SOCKSReply(code: .succeeded, bound: bound).encode))
+    case .ended:
+      return .discard
+    case .awaitingMethodOffer, .authenticatingGSS, .authenticatingPassword, .awaitingRequest, .serving, .listening,
+      .relaying:
+      return self.fail(SOCKSError(.unreachableState, "an address was announced that was not asked for"))
     }
   }
 
   /// The request has been carried out, or refused. A failure's `error` says why, for the log.
   public mutating func requestFinished(_ reply: SOCKSReply, error: SOCKSError? = nil) -> Action {
     switch self.state {
-    case .serving:
+    case .servingBind where reply.code == .succeeded:
+      return self.fail(SOCKSError(.unreachableState, "BIND succeeded without having listened"))
+    case .serving, .servingBind, .listening:
       let answer = Self.encoded(reply.encode)
       guard reply.code == .succeeded else {
         self.state = .ended
@@ -165,7 +199,7 @@ public struct ServerNegotiation: Hashable, Sendable {
       let action = password.interrupted(error)
       self.state = .authenticatingPassword(password)
       return self.translate(action)
-    case .awaitingMethodOffer, .awaitingRequest, .serving, .relaying:
+    case .awaitingMethodOffer, .awaitingRequest, .serving, .servingBind, .listening, .relaying:
       return self.fail(error)
     case .ended:
       return .discard
@@ -247,11 +281,10 @@ public struct ServerNegotiation: Hashable, Sendable {
       guard self.configuration.commands.contains(request.command) else {
         throw SOCKSError(.unsupportedCommand, "the client asked for \(request.command)")
       }
-      self.state = .serving
+      self.state = request.command == .bind ? .servingBind : .serving
       return .serve(request)
     } catch {
-      self.state = .ended
-      return .refuse(answer: Self.encoded(SOCKSReply(code: SOCKSReplyCode(refusing: error)).encode), error)
+      return self.refuse(error)
     }
   }
 
@@ -267,7 +300,8 @@ public struct ServerNegotiation: Hashable, Sendable {
       return self.translate(action)
     case .ended:
       return .discard
-    case .awaitingMethodOffer, .authenticatingPassword, .awaitingRequest, .serving, .relaying:
+    case .awaitingMethodOffer, .authenticatingPassword, .awaitingRequest, .serving, .servingBind, .listening,
+      .relaying:
       return self.fail(SOCKSError(.unreachableState, "a GSS-API event came outside the subnegotiation"))
     }
   }
@@ -327,6 +361,12 @@ public struct ServerNegotiation: Hashable, Sendable {
       return .close(error)
     }
     return .refuse(answer: answer, error)
+  }
+
+  /// A reply that says no (RFC 1928 section 6).
+  private mutating func refuse(_ error: SOCKSError) -> Action {
+    self.state = .ended
+    return .refuse(answer: Self.encoded(SOCKSReply(code: SOCKSReplyCode(refusing: error)).encode), error)
   }
 
   private mutating func fail(_ error: SOCKSError) -> Action {

@@ -1,6 +1,6 @@
 /// Everything that an operator decides about a gateway.
 ///
-/// A program makes one with ``init(listen:kerberos:timeouts:limits:rules:)``; an operator writes YAML, which
+/// A program makes one with ``init(listen:kerberos:timeouts:limits:bind:rules:)``; an operator writes YAML, which
 /// ``parse(octets:sourceName:)`` reads:
 ///
 /// ```yaml
@@ -27,10 +27,12 @@ public struct Configuration: Hashable, Sendable {
   public var limits: Limits
   /// `udp`: how datagrams are relayed.
   public var udp: UDP
+  /// `bind`: how BIND listens.
+  public var bind: Bind
   /// `rules`: who may reach what; see ``AccessPolicy``. 1 to 1000 of them.
   ///
   /// Each rule is a mapping with the keys
-  /// - `allow` or `deny`, one of them: a list of commands, `connect` and `associate`;
+  /// - `allow` or `deny`, one of them: a list of commands (``AccessCommand``): `connect`, `bind` and `associate`;
   /// - `principals`: a list of patterns (``PrincipalPattern``), or `anonymous`. May be left out after `deny` only;
   /// - `to`: a list of targets (``TargetPattern``). May be left out after `deny` only;
   /// - `ports`: a list such as `[22, 8000-8100]`. Default: every port;
@@ -42,13 +44,14 @@ public struct Configuration: Hashable, Sendable {
 
   public init(
     listen: [ListenAddress], kerberos: Kerberos, timeouts: Timeouts = Timeouts(), limits: Limits = Limits(),
-    udp: UDP = UDP(), rules: [AccessRule]
+    udp: UDP = UDP(), bind: Bind = Bind(), rules: [AccessRule]
   ) {
     self.listen = listen
     self.kerberos = kerberos
     self.timeouts = timeouts
     self.limits = limits
     self.udp = udp
+    self.bind = bind
     self.rules = rules
   }
 

@@ -78,25 +78,6 @@ private final class ServicesCell: Sendable {
   }
 }
 
-extension ListenerEndpoint {
-  /// Where the gateway can be reached: a listener on all addresses stands for every address that the machine has now.
-  static func endpoints(of addresses: [SOCKSAddress]) throws -> Set<ListenerEndpoint> {
-    var result: Set<ListenerEndpoint> = []
-    for address in addresses {
-      guard case .address(let ip) = address.host else { continue }
-      guard ip == .v4(0) || ip == .v6(high: 0, low: 0) else {
-        result.insert(ListenerEndpoint(address: ip, port: address.port))
-        continue
-      }
-      for device in try System.enumerateDevices() {
-        guard let own = device.address.flatMap(IPAddress.init) else { continue }
-        result.insert(ListenerEndpoint(address: own, port: address.port))
-      }
-    }
-    return result
-  }
-}
-
 /// An address of the configuration cannot be listened on.
 public struct ListenError: Error, Hashable, Sendable, CustomStringConvertible {
   public let address: ListenAddress

@@ -70,7 +70,7 @@ public final class ProxyServer: Service {
       let services = SessionServices(
         self.configuration, makeEstablishment: makeEstablishment,
         lookup: NameLookup(self.configuration, pool: lookups, lookUp: self.surroundings.lookUp), registry: registry,
-        ownListeners: try ListenerEndpoint.endpoints(of: addresses), logger: self.logger)
+        ownSockets: OwnSockets(addresses), logger: self.logger)
       try await listeners.startAccepting(services)
     } catch {
       await listeners.close()

@@ -19,7 +19,7 @@ final class Session: ServerNegotiationDelegate {
   let channel: any Channel
   private var state: State = .negotiating
   var record: SessionRecord
-  private var identity: Identity?
+  private(set) var identity: Identity?
   private var expiryTimer: Scheduled<Void>?
 
   /// Makes the session of a channel that has just been accepted, on its event loop.
@@ -77,12 +77,16 @@ final class Session: ServerNegotiationDelegate {
     self.scheduleExpiry(agreed.attributes)
   }
 
-  func negotiationReceivedRequest(_ request: SOCKSRequest, completion: @escaping (SOCKSReply, SOCKSError?) -> Void) {
+  func negotiationReceivedRequest(
+    _ request: SOCKSRequest, announcement: @escaping (SOCKSAddress) -> Void,
+    completion: @escaping (SOCKSReply, SOCKSError?) -> Void
+  ) {
     self.record.target = request.destination
     let served: any ServedRequest =
       switch request.command {
       case .connect: ServedConnect(request, of: self)
       case .udpAssociate: ServedAssociation(request, of: self)
+      case .bind: ServedBind(request, of: self, announce: announcement)
       default: UnservedRequest(request)
       }
     self.state = .serving(served)
@@ -105,29 +109,6 @@ final class Session: ServerNegotiationDelegate {
       self.services.policy.mayAllow(command, to: identity, from: client)
     else { return SOCKSError(.refusedByRule, "no rule allows \(command.rawValue) to this client") }
     return nil
-  }
-
-  /// What the rules are asked; an error when the answer is known before anything is resolved.
-  func access(_ command: AccessCommand, to destination: SOCKSAddress) -> Result<AccessRequest, SOCKSError> {
-    guard let identity = self.identity else {
-      return .failure(SOCKSError(.refusedByRule, "the principal's name cannot be read"))
-    }
-    guard case .address(let client)? = self.record.client?.host else {
-      return .failure(SOCKSError(.refusedByRule, "the client has no address"))
-    }
-    let host: TargetHost =
-      switch destination.host {
-      case .address(let address): .address(address)
-      case .name(let name): TargetHost(domainName: name.text)
-      }
-    let access = AccessRequest(
-      command: command, identity: identity, client: client, host: host, port: destination.port)
-    // Who may not have it causes no query.
-    if case .refused(let decision) = self.services.policy.preliminaryDecision(for: access) {
-      self.record.rule = decision.rule
-      return .failure(SOCKSError(.refusedByRule, decision.description))
-    }
-    return .success(access)
   }
 
   func negotiationSucceeded(

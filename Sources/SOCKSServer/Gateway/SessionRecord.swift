@@ -13,6 +13,10 @@ struct SessionRecord {
   var level: ProtectionLevel?
   var target: SOCKSAddress?
   var reached: SOCKSAddress?
+  /// Where BIND has listened.
+  var bound: SOCKSAddress?
+  /// Connections to it that were not from the peer.
+  var refusedPeers: UInt64 = 0
   var rule: RuleReference?
   var octetsFromClient: UInt64 = 0
   var octetsFromTarget: UInt64 = 0
@@ -44,6 +48,8 @@ struct SessionRecord {
     metadata["level"] = self.level.map { "\($0)" }
     metadata["target"] = self.target.map { "\(Self.word($0.description))" }
     metadata["reached"] = self.reached.map { "\($0)" }
+    metadata["bound"] = self.bound.map { "\($0)" }
+    if self.refusedPeers > 0 { metadata["refused_peers"] = "\(self.refusedPeers)" }
     metadata["rule"] = self.rule.map { "\(escaped($0.description))" }
     metadata["octets_up"] = "\(self.octetsFromClient)"
     metadata["octets_down"] = "\(self.octetsFromTarget)"

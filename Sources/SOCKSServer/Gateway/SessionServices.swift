@@ -13,6 +13,9 @@ struct SessionServices: Sendable {
   var makeEstablishment: GatewaySurroundings.MakeEstablishment
   var policy: AccessPolicy
   var dialler: TargetDialler
+  var bind: BindServices
+  /// Where the gateway itself can be reached now.
+  var ownSockets: OwnSockets
   var relay: StreamRelaySession.Limits
   var udp: Configuration.UDP
   var associationPorts: AssociationPorts
@@ -27,9 +30,9 @@ struct SessionServices: Sendable {
 extension SessionServices {
   init(
     _ configuration: Configuration, makeEstablishment: @escaping GatewaySurroundings.MakeEstablishment,
-    lookup: NameLookup, registry: SessionRegistry, ownListeners: Set<ListenerEndpoint>, logger: Logger
+    lookup: NameLookup, registry: SessionRegistry, ownSockets: OwnSockets, logger: Logger
   ) {
-    let policy = AccessPolicy(rules: configuration.rules, ownListeners: ownListeners)
+    let policy = AccessPolicy(rules: configuration.rules)
     let kerberos = configuration.kerberos
     let timeouts = configuration.timeouts
     self.negotiation = ServerNegotiation.Configuration(
@@ -38,7 +41,7 @@ extension SessionServices {
         levels: Set(kerberos.levels),
         requirements: .acceptor(servedNames: Set(kerberos.services), allowsAnonymous: policy.admitsAnonymous),
         maximumRounds: kerberos.mechanisms.contains(.spnego) ? 5 : 1),
-      commands: [.connect, .udpAssociate])
+      commands: [.connect, .bind, .udpAssociate])
     self.timeouts = NegotiationTimeouts(
       method: TimeAmount(timeouts.method), authentication: TimeAmount(timeouts.authentication),
       level: TimeAmount(timeouts.level), request: TimeAmount(timeouts.request))
@@ -46,6 +49,9 @@ extension SessionServices {
     self.makeEstablishment = makeEstablishment
     self.policy = policy
     self.dialler = TargetDialler(lookup: lookup, timeout: TimeAmount(timeouts.connect))
+    self.bind = BindServices(
+      configuration: configuration.bind, ports: BindPorts(configuration.bind.ports), ownSockets: ownSockets)
+    self.ownSockets = ownSockets
     self.relay = StreamRelaySession.Limits(
       highWaterMark: configuration.limits.relayBuffer, idle: TimeAmount(timeouts.idle))
     self.udp = configuration.udp

@@ -73,7 +73,6 @@ final class TestGateway: Sendable {
 private final class Connection: ServerNegotiationDelegate {
   private let channel: any Channel
   private let behaviour: TestGateway.Behaviour
-  private var request: SOCKSRequest?
   private var relay: TestRelay?
 
   init(_ channel: any Channel, _ behaviour: TestGateway.Behaviour) {
@@ -101,22 +100,26 @@ private final class Connection: ServerNegotiationDelegate {
 
   func negotiationAgreed(_ agreed: AgreedProtection) {}
 
-  func negotiationReceivedRequest(_ request: SOCKSRequest, completion: @escaping (SOCKSReply, SOCKSError?) -> Void) {
+  func negotiationReceivedRequest(
+    _ request: SOCKSRequest, announcement: @escaping (SOCKSAddress) -> Void,
+    completion: @escaping (SOCKSReply, SOCKSError?) -> Void
+  ) {
     let behaviour = self.behaviour
-    self.request = request
     self.channel.eventLoop.assumeIsolated().execute {
       if case .datagrams(let trick) = behaviour, request.command == .udpAssociate {
-        TestRelay.make(trick, control: self.channel) { relay in
+        return TestRelay.make(trick, control: self.channel) { relay in
           self.relay = relay
           completion(SOCKSReply(code: .succeeded, bound: relay.bound), nil)
         }
-      } else if case .refuse(let code) = behaviour {
-        completion(SOCKSReply(code: code), SOCKSError(.requestRefused))
-      } else if case .unspecifiedAddress = behaviour {
-        completion(SOCKSReply(code: .succeeded, bound: SOCKSAddress(.v4(0), port: 4711)), nil)
-      } else {
-        completion(SOCKSReply(code: .succeeded, bound: TestGateway.bound), nil)
       }
+      if case .refuse(let code) = behaviour {
+        return completion(SOCKSReply(code: code), SOCKSError(.requestRefused))
+      }
+      var bound = TestGateway.bound
+      if case .unspecifiedAddress = behaviour { bound = SOCKSAddress(.v4(0), port: 4711) }
+      guard request.command == .bind else { return completion(SOCKSReply(code: .succeeded, bound: bound), nil) }
+      announcement(bound)
+      self.sendSecondReply(completion)
     }
   }
 
@@ -124,7 +127,6 @@ private final class Connection: ServerNegotiationDelegate {
     _ handler: ServerNegotiationHandler, context: ChannelHandlerContext, earlyData: ByteBuffer, inputClosed: Bool
   ) {
     if let relay = self.relay { return relay.begin(handler) }
-    if self.request?.command == .bind, !self.sendSecondReply(context) { return }
     do {
       try context.pipeline.syncOperations.addHandler(EchoHandler(self.behaviour))
     } catch {
@@ -136,23 +138,18 @@ private final class Connection: ServerNegotiationDelegate {
 
   func negotiationFailed(_ error: SOCKSError, phase: ServerNegotiation.Phase) {}
 
-  /// True when the peer has come.
-  private func sendSecondReply(_ context: ChannelHandlerContext) -> Bool {
-    var reply = SOCKSReply(code: .succeeded, bound: TestGateway.peer)
-    if case .refusePeer(let code) = self.behaviour { reply = SOCKSReply(code: code) }
-    var octets = ByteBuffer()
-    reply.encode(into: &octets)
+  private func sendSecondReply(_ completion: (SOCKSReply, SOCKSError?) -> Void) {
+    let reply = SOCKSReply(code: .succeeded, bound: TestGateway.peer)
     switch self.behaviour {
-    case .noPeer:
-      context.read()
-      return false
+    case .noPeer: break
+    case .refusePeer(let code): completion(SOCKSReply(code: code), SOCKSError(.requestRefused))
     case .clearSecondReply:
-      let layer = try? context.pipeline.syncOperations.context(handlerType: EncapsulationHandler.self)
+      var octets = ByteBuffer()
+      reply.encode(into: &octets)
+      let layer = try? self.channel.pipeline.syncOperations.context(handlerType: EncapsulationHandler.self)
       layer?.writeAndFlush(NIOAny(octets), promise: nil)
-    default:
-      context.writeAndFlush(NIOAny(octets), promise: nil)
+    default: completion(reply, nil)
     }
-    return reply.code == .succeeded
   }
 }
 

@@ -80,6 +80,8 @@ struct ServerDriver {
       return self.run(self.machine.passwordChecked(isCorrect: request.password == Array("secret".utf8)))
     case .serve(let request):
       self.outputs.append(.served(request))
+      // The second reply is the test's.
+      if request.command == .bind { return self.run(self.machine.announced(SOCKSReply.success.bound)) }
       return self.run(self.machine.requestFinished(.success))
     case .relay(let reply):
       self.send(reply)

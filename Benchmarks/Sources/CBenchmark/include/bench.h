@@ -95,6 +95,10 @@ int bench_use_idle(bench_connection **connections, size_t count, uint64_t octets
 // A pair of Kerberos contexts of the plain library, for `service` ("socks@localhost"), in the process's environment.
 typedef struct bench_contexts bench_contexts;
 bench_contexts *bench_make_contexts(const char *service);
+// The same with keys of an encryption type, which the service must have been given.
+bench_contexts *bench_make_contexts_of(const char *service, int32_t type);
+// Copies the key that protects messages; returns its length, 0 when it is of another type.
+size_t bench_context_key(bench_contexts *contexts, int32_t type, uint8_t key[32]);
 // Wraps and unwraps `count` messages; CPU seconds of each are added. 0 when the library fails.
 int bench_protect(bench_contexts *contexts, int sealed, size_t plaintext, size_t count, double *wrap, double *unwrap);
 

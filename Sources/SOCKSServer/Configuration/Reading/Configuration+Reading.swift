@@ -53,6 +53,7 @@ extension Configuration {
       let timeouts = keys.optional("timeouts") { node, path in Timeouts(node, path, reader: reader) }
       let limits = keys.optional("limits") { node, path in Limits(node, path, reader: reader) }
       let udp = keys.optional("udp") { node, path in UDP(node, path, reader: reader) }
+      let bind = keys.optional("bind") { node, path in Bind(node, path, reader: reader) }
       let rules = keys.required("rules", example: "[{allow: [connect], principals: [\"*@EXAMPLE.COM\"], to: [\"*\"]}]")
       { node, path in
         readRules(node, path, reader: reader)
@@ -60,7 +61,7 @@ extension Configuration {
       guard let listen, let kerberos, let rules else { return nil }
       let configuration = Configuration(
         listen: listen, kerberos: kerberos, timeouts: timeouts ?? Timeouts(), limits: limits ?? Limits(),
-        udp: udp ?? UDP(), rules: rules.map(\.rule))
+        udp: udp ?? UDP(), bind: bind ?? Bind(), rules: rules.map(\.rule))
       return Reading(configuration: configuration, warnings: shadowed(rules, reader: reader))
     }
   }

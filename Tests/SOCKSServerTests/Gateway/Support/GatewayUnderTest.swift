@@ -22,6 +22,7 @@ final class GatewayUnderTest: Sendable {
     var limits = Configuration.Limits()
     var udp = Configuration.UDP()
     var timeouts = Setting.timeouts
+    var bind = Configuration.Bind()
     var listeners = [ListenAddress(address: .v4(0x7f00_0001), port: 0)]
     var expired: Configuration.Kerberos.Expiry = .close
     var attributes = SecurityContextAttributes.fake()
@@ -41,7 +42,7 @@ final class GatewayUnderTest: Sendable {
     var configuration: Configuration {
       Configuration(
         listen: self.listeners, kerberos: .init(keytab: "/nonexistent", expired: self.expired, clockSkew: .zero),
-        timeouts: self.timeouts, limits: self.limits, udp: self.udp, rules: self.rules)
+        timeouts: self.timeouts, limits: self.limits, udp: self.udp, bind: self.bind, rules: self.rules)
     }
 
     var surroundings: GatewaySurroundings {
