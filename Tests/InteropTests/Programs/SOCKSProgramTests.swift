@@ -21,6 +21,58 @@ extension ProgramTests {
         }
       }
     }
+
+    @Test(.timeLimit(.minutes(1))) func straightToAGatewayThatAsksForNothing() async throws {
+      let rule = #"{allow: [connect], principals: [unauthenticated], to: [127.0.0.0/8, "::1", localhost]}"#
+      try await self.fetchAll(GatewayConfiguration(listener: ["methods: [none]"], rules: [rule])) { $0.script }
+    }
+
+    @Test(.timeLimit(.minutes(1))) func straightToAGatewayThatTakesPasswords() async throws {
+      let rule = #"{allow: [connect], principals: ["user:alice"], to: [127.0.0.0/8, "::1", localhost]}"#
+      try await Folder.lend { folder in
+        try await Script(
+          text: #"printf '%s\n' "$3" | exec "$1" passwd --file "$2" alice"#,
+          arguments: [try Programs.garterd(), folder.file("passwords"), SOCKSProgram.password]
+        ).succeed()
+        let configuration = GatewayConfiguration(
+          listener: ["methods: [password]"], passwords: folder.file("passwords"), rules: [rule])
+        try await self.fetchAll(configuration) { $0.withPassword }
+      }
+    }
+
+    /// What they hear of a gateway that takes Kerberos and nothing else.
+    @Test(.timeLimit(.minutes(1))) func straightToAGatewayThatWantsKerberos() async throws {
+      try await Targets.run { targets in
+        try await Gateway.run { gateway in
+          // curl knows GSS-API, and then nothing of what comes after it.
+          let programs = SOCKSProgram.all.filter { !["curl"].contains($0.name) }
+          for program in programs {
+            let ending = try await targets.fetch(program, program.script, proxy: gateway.address)
+            #expect(ending.status != .exited(0) && !targets.isGood(ending, program), "\(program): \(ending)")
+          }
+          let records = try await gateway.sessions(programs.count)
+          #expect(records.allSatisfy { $0.reason == "no-acceptable-method" }, "\(records)")
+        }
+      }
+    }
+
+    private func fetchAll(
+      _ configuration: GatewayConfiguration, script: (SOCKSProgram) -> String?
+    ) async throws {
+      try await Targets.run { targets in
+        try await Gateway.run(configuration) { gateway in
+          var count = 0
+          for program in SOCKSProgram.all {
+            guard let script = script(program) else { continue }
+            count += 1
+            let ending = try await targets.fetch(program, script, proxy: gateway.address)
+            #expect(targets.isGood(ending, program), "\(program): \(ending)")
+          }
+          let records = try await gateway.sessions(count)
+          #expect(records.count == count && count >= 5, "\(records)")
+        }
+      }
+    }
   }
 }
 
