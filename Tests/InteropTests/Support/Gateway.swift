@@ -13,6 +13,8 @@ struct Gateway: Sendable {
   let replayCache: String
 
   /// Starts one, lends it, and stops it however `body` ends. Expects that it ends with status 0 when told to.
+  ///
+  /// - Parameter through: a command that runs what follows it, such as `ip netns exec NAME`.
   static func run<Result>(
     _ configuration: GatewayConfiguration = GatewayConfiguration(), logLevel: String = "info", through: [String] = [],
     _ body: (Gateway) async throws -> Result

@@ -17,6 +17,8 @@ struct GatewayConfiguration: Sendable {
   var rules = [
     #"{allow: [connect], principals: ["alice@GARTER.TEST"], to: [127.0.0.0/8, "::1", localhost]}"#
   ]
+  /// Further sections, such as `udp: {ports: 40000-40999}`.
+  var sections: [String] = []
 
   func text(keytab: String, replayCache: String) -> String {
     """
@@ -28,6 +30,7 @@ struct GatewayConfiguration: Sendable {
     \(timeouts.isEmpty ? "" : "timeouts:\n" + section(timeouts))
     \(limits.isEmpty ? "" : "limits:\n" + section(limits))
     \(penalties.isEmpty ? "" : "penalties:\n" + section(penalties))
+    \(sections.joined(separator: "\n"))
     rules:
     \(rules.map { "  - \($0)" }.joined(separator: "\n"))
 
