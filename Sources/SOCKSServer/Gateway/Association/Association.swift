@@ -117,6 +117,7 @@ final class Association {
     self.idleTimer?.cancel()
     self.reassemblyTimer?.cancel()
     self.targets.removeAll()
+    if self.waiting > 0 { self.counts.drops.count(.unresolved, datagrams: UInt64(self.waiting)) }
     self.session.record.association = self.counts
   }
 
