@@ -26,6 +26,7 @@ let package = Package(
   platforms: [.macOS(.v26)],
   products: [
     .library(name: "GSSAPI", targets: ["GSSAPI"]),
+    .library(name: "KerberosTokens", targets: ["KerberosTokens"]),
     .library(name: "SOCKSCore", targets: ["SOCKSCore"]),
     .library(name: "SOCKSNIO", targets: ["SOCKSNIO"]),
     .library(name: "SOCKSGSSAPI", targets: ["SOCKSGSSAPI"]),
@@ -50,14 +51,21 @@ let package = Package(
     .systemLibrary(name: "CGSSAPI"),
     .target(name: "GSSAPI", dependencies: ["CGSSAPI"], swiftSettings: settings),
 
+    // Kerberos wrap tokens without the GSS-API library, on cipher libraries that work on batches.
+    .target(name: "CKerberosCiphers", linkerSettings: [.linkedLibrary("crypto")]),
+    .target(name: "KerberosTokens", dependencies: ["CKerberosCiphers"], swiftSettings: settings),
+
     // The system's other corners.
     .systemLibrary(name: "CLibYAML"),
-    .target(name: "Platform", dependencies: ["CLibYAML"], swiftSettings: settings),
+    .systemLibrary(name: "CLibCrypt"),
+    .systemLibrary(name: "CMalloc"),
+    .target(name: "Platform", dependencies: ["CLibYAML", "CLibCrypt", "CMalloc"], swiftSettings: settings),
 
     // Channel handlers, and the adapter that runs GSS contexts for them.
     .target(name: "SOCKSNIO", dependencies: ["SOCKSCore", nioCore], swiftSettings: settings),
     .target(
-      name: "SOCKSGSSAPI", dependencies: ["SOCKSCore", "SOCKSNIO", "GSSAPI", nioCore, nioPosix], swiftSettings: settings
+      name: "SOCKSGSSAPI", dependencies: ["SOCKSCore", "SOCKSNIO", "GSSAPI", "KerberosTokens", nioCore, nioPosix],
+      swiftSettings: settings
     ),
 
     // The gateway and the client side.
@@ -98,6 +106,9 @@ let package = Package(
       name: "SOCKSTestSupport", dependencies: ["SOCKSCore", "SOCKSNIO", nioCore], swiftSettings: settings),
     .testTarget(name: "SOCKSCoreTests", dependencies: ["SOCKSCore", nioCore], swiftSettings: settings),
     .testTarget(name: "GSSAPITests", dependencies: ["GSSAPI", "ThrowawayRealm"], swiftSettings: settings),
+    .testTarget(
+      name: "KerberosTokensTests", dependencies: ["KerberosTokens", "CKerberosCiphers", "GSSAPI", "ThrowawayRealm"],
+      swiftSettings: settings),
     .testTarget(name: "PlatformTests", dependencies: ["Platform"], swiftSettings: settings),
     .testTarget(
       name: "SOCKSNIOTests",

@@ -19,16 +19,15 @@ let package = Package(
   ],
   targets: [
     // Load on plain sockets, clocks of other processes, and the GSS library without anything of ours.
-    .target(name: "CBenchmark", linkerSettings: [.linkedLibrary("gssapi_krb5")]),
+    .target(name: "CBenchmark", linkerSettings: [.linkedLibrary("gssapi_krb5"), .linkedLibrary("krb5")]),
     .executableTarget(
       name: "benchmarks",
       dependencies: [
         "CBenchmark",
         .product(name: "GSSAPI", package: "garter"),
+        .product(name: "KerberosTokens", package: "garter"),
         .product(name: "SOCKSCore", package: "garter"),
         .product(name: "SOCKSNIO", package: "garter"),
-        .product(name: "SOCKSGSSAPI", package: "garter"),
-        .product(name: "SOCKSClient", package: "garter"),
         .product(name: "ThrowawayRealm", package: "garter"),
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOPosix", package: "swift-nio"),

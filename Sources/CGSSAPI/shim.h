@@ -22,11 +22,5 @@ static inline gss_OID cgssapi_nt_krb5_principal(void) { return (gss_OID)GSS_KRB5
 
 // Objects for gss_inquire_sec_context_by_oid.
 static inline gss_OID cgssapi_inquire_session_key(void) { return GSS_C_INQ_SSPI_SESSION_KEY; }
-// GSS_KRB5_EXPORT_LUCID_SEC_CONTEXT_OID with the version as its last arc, as gss_krb5_export_lucid_sec_context makes it.
-// Asked for by inquiry, the context goes on; exported, it would be gone.
-static inline gss_OID cgssapi_inquire_lucid_context_v1(void) {
-  static gss_OID_desc identifier = {12, (void *)"\x2a\x86\x48\x86\xf7\x12\x01\x02\x02\x05\x06\x01"};
-  return &identifier;
-}
 
 #endif

@@ -24,15 +24,18 @@ final class Establishment<Pending: ~Copyable & Sendable>: ContextEstablishment {
   }
 
   private let pool: StepPool
+  private let tokens: TokenEngine
   private let eventLoop: any EventLoop
   private let step: Step
   private var state: State
 
   init(
-    pool: StepPool, eventLoop: any EventLoop, make: @escaping @Sendable () throws(GSSError) -> Pending,
+    pool: StepPool, tokens: TokenEngine, eventLoop: any EventLoop,
+    make: @escaping @Sendable () throws(GSSError) -> Pending,
     step: @escaping Step
   ) {
     self.pool = pool
+    self.tokens = tokens
     self.eventLoop = eventLoop
     self.step = step
     self.state = .ready(make)
@@ -85,7 +88,7 @@ final class Establishment<Pending: ~Copyable & Sendable>: ContextEstablishment {
     case .complete(let box, let attributes, let token):
       guard let context = box.take() else { return .failed(SOCKSError(.unreachableState, "the context is gone")) }
       do throws(SOCKSError) {
-        let protection = try SystemProtection(context)
+        let protection = try self.tokens.protection(of: context, on: self.eventLoop)
         return .complete(attributes, token: token.map { ByteBuffer(bytes: $0) }, protection)
       } catch {
         return .failed(error)

@@ -22,13 +22,14 @@ public final class GSSAcceptorProvider: Sendable {
 
   private let credential: GSSCredential
   private let pool: StepPool
+  private let tokens: TokenEngine
 
   /// Acquires the acceptor's credential; it may read files, so not on an event loop.
   ///
   /// The keytab is read again at each accept: a key added later works without a restart.
   ///
   /// - Throws: `noCredentials` or `contextFailed`, with the library's text.
-  public init(_ configuration: Configuration, pool: StepPool) throws(SOCKSError) {
+  public init(_ configuration: Configuration, pool: StepPool, tokens: TokenEngine = .automatic) throws(SOCKSError) {
     do throws(GSSError) {
       self.credential = try GSSCredential(
         acceptorFor: nil, mechanisms: configuration.allowsNegotiation ? [.krb5, .spnego] : [.krb5],
@@ -37,12 +38,13 @@ public final class GSSAcceptorProvider: Sendable {
       throw SOCKSError(establishing: error)
     }
     self.pool = pool
+    self.tokens = tokens
   }
 
   /// A context to accept, for a channel of this event loop.
   public func makeEstablishment(on eventLoop: any EventLoop) -> any ContextEstablishment {
     let credential = self.credential
-    return Establishment<GSSAcceptor>(pool: self.pool, eventLoop: eventLoop) {
+    return Establishment<GSSAcceptor>(pool: self.pool, tokens: self.tokens, eventLoop: eventLoop) {
       GSSAcceptor(credential: credential)
     } step: { acceptor, token throws(GSSError) in
       try acceptor.step(token ?? [])

@@ -39,17 +39,20 @@ public final class GSSInitiatorProvider: Sendable {
 
   private let configuration: Configuration
   private let pool: StepPool
+  private let tokens: TokenEngine
 
   /// Looks nothing up: credentials are acquired for each context, so that a ticket obtained later is found.
-  public init(_ configuration: Configuration, pool: StepPool) {
+  public init(_ configuration: Configuration, pool: StepPool, tokens: TokenEngine = .automatic) {
     self.configuration = configuration
     self.pool = pool
+    self.tokens = tokens
   }
 
   /// A context to initiate, for a channel of this event loop.
   public func makeEstablishment(on eventLoop: any EventLoop) -> any ContextEstablishment {
     let configuration = self.configuration
-    return Establishment<GSSInitiator>(pool: self.pool, eventLoop: eventLoop) { () throws(GSSError) in
+    return Establishment<GSSInitiator>(pool: self.pool, tokens: self.tokens, eventLoop: eventLoop) {
+      () throws(GSSError) in
       try Self.makeInitiator(configuration)
     } step: { initiator, token throws(GSSError) in
       try initiator.step(token)

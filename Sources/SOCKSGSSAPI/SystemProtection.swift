@@ -1,4 +1,5 @@
 import GSSAPI
+import KerberosTokens
 import NIOCore
 import SOCKSCore
 import SOCKSNIO
@@ -23,6 +24,15 @@ final class SystemProtection: PerMessageProtection {
       throw SOCKSError(protecting: error)
     }
     self.context = context
+  }
+
+  let engine = "system"
+
+  /// A session of the engine in the place of this, which must not be used any more then.
+  func takeOver(
+    sent: TakeOver.LevelMessage, received: TakeOver.LevelMessage, provider: CipherProvider
+  ) throws(TakeOver.Obstacle) -> TokenSession {
+    try TakeOver.session(of: &self.context, sent: sent, received: received, provider: provider)
   }
 
   func wrap(_ plaintext: ByteBuffer, sealed: Bool, into frames: inout EncapsulatedFrames) throws(SOCKSError) {

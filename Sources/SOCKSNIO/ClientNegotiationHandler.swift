@@ -5,6 +5,8 @@ public import SOCKSCore
 ///
 /// The channel must have `autoRead` off. When the gateway has agreed, `completion` is called with its reply; octets that
 /// came behind it are passed on when the handler is removed, once. On any failure the channel is closed.
+///
+/// For BIND the gateway replies twice: `announcement` is called with the first reply, `completion` with the second.
 public final class ClientNegotiationHandler: ChannelInboundHandler, RemovableChannelHandler {
   public typealias InboundIn = ByteBuffer
   public typealias OutboundOut = ByteBuffer
@@ -26,6 +28,8 @@ public final class ClientNegotiationHandler: ChannelInboundHandler, RemovableCha
   private let selective: SelectiveSealing.Policy
   private var establishment: (any ContextEstablishment)?
   private let timeout: TimeAmount
+  private let acceptTimeout: TimeAmount
+  private var announcement: ((Outcome) -> Void)?
   private var completion: ((Result<Outcome, SOCKSError>) -> Void)?
 
   private var state: State = .negotiating
@@ -40,17 +44,21 @@ public final class ClientNegotiationHandler: ChannelInboundHandler, RemovableCha
 
   /// - Parameters:
   ///   - establishment: the initiator's context; nil when the method needs none.
-  ///   - timeout: for the whole negotiation, the gateway's dial included.
+  ///   - timeout: for the whole negotiation, the gateway's dial included; for BIND up to the first reply.
+  ///   - acceptTimeout: between BIND's two replies.
+  ///   - announcement: called with BIND's first reply, on the event loop.
   ///   - completion: called once, on the event loop.
   public init(
     configuration: ClientNegotiation.Configuration, selective: SelectiveSealing.Policy,
-    establishment: (any ContextEstablishment)?, timeout: TimeAmount,
-    completion: @escaping (Result<Outcome, SOCKSError>) -> Void
+    establishment: (any ContextEstablishment)?, timeout: TimeAmount, acceptTimeout: TimeAmount = .minutes(5),
+    announcement: ((Outcome) -> Void)? = nil, completion: @escaping (Result<Outcome, SOCKSError>) -> Void
   ) {
     self.negotiation = ClientNegotiation(configuration: configuration)
     self.selective = selective
     self.establishment = establishment
     self.timeout = timeout
+    self.acceptTimeout = acceptTimeout
+    self.announcement = announcement
     self.completion = completion
   }
 
@@ -110,12 +118,17 @@ public final class ClientNegotiationHandler: ChannelInboundHandler, RemovableCha
   private func begin(_ context: ChannelHandlerContext) {
     guard !self.hasBegun else { return }
     self.hasBegun = true
-    self.timer = context.eventLoop.assumeIsolated().scheduleTask(in: self.timeout) { [weak self] in
+    self.setDeadline(self.timeout, context)
+    self.event(context) { $0.connected() }
+  }
+
+  private func setDeadline(_ timeout: TimeAmount, _ context: ChannelHandlerContext) {
+    self.timer?.cancel()
+    self.timer = context.eventLoop.assumeIsolated().scheduleTask(in: timeout) { [weak self] in
       guard let self, let context = self.context else { return }
       let awaited = self.negotiation.awaited
       self.interrupt(SOCKSError(.deadlinePassed, "timed out waiting for \(awaited)"), context)
     }
-    self.event(context) { $0.connected() }
   }
 
   private func proceed(_ context: ChannelHandlerContext) {
@@ -162,6 +175,12 @@ public final class ClientNegotiationHandler: ChannelInboundHandler, RemovableCha
       return self.run(self.negotiation.protectionLevelUnwrapped(result), context)
     case .protect(let agreed, let request):
       return self.protect(agreed, request: request, context)
+    case .announce(let reply):
+      self.setDeadline(self.acceptTimeout, context)
+      let announcement = self.announcement
+      self.announcement = nil
+      announcement?(Outcome(reply: reply, protection: self.agreed))
+      return self.state == .negotiating
     case .succeed(let reply):
       self.state = .succeeded
       self.finish(.success(Outcome(reply: reply, protection: self.agreed)))
@@ -239,6 +258,7 @@ public final class ClientNegotiationHandler: ChannelInboundHandler, RemovableCha
     self.timer = nil
     self.establishment = nil
     self.protection = nil
+    self.announcement = nil
     let completion = self.completion
     self.completion = nil
     completion?(result)

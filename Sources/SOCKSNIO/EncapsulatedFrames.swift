@@ -39,4 +39,34 @@ public struct EncapsulatedFrames {
     }
     try GSSMessageHeader.completeEncapsulation(at: start, in: &self.buffer)
   }
+
+  /// Appends several messages whose tokens `write` makes together, in place.
+  ///
+  /// - Parameters:
+  ///   - lengths: octets of each token.
+  ///   - sealed: whether the tokens have to be confidential.
+  ///   - write: appends all tokens, each behind ``GSSMessage/headerLength`` octets whose content does not matter, and returns
+  ///     whether confidentiality was applied to all of them. It is given room for ``TokenBatch/slack`` octets more.
+  /// - Throws: as ``appendToken(maximumLength:sealed:_:)``.
+  public mutating func appendTokens(
+    lengths: [Int], sealed: Bool, _ write: (inout OutputRawSpan) throws(SOCKSError) -> Bool
+  ) throws(SOCKSError) {
+    var start = self.buffer.writerIndex
+    let expected = lengths.reduce(start) { $0 + GSSMessage.headerLength + $1 }
+    var isConfidential = false
+    try self.buffer.writeWithOutputRawSpan(minimumWritableBytes: expected - start + TokenBatch.slack) {
+      span throws(SOCKSError) in
+      isConfidential = try write(&span)
+    }
+    guard isConfidential || !sealed else {
+      throw SOCKSError(.protectionFailed, "the engine did not apply confidentiality")
+    }
+    guard self.buffer.writerIndex == expected else {
+      throw SOCKSError(.protectionFailed, "the engine's tokens have other lengths than they should")
+    }
+    for length in lengths {
+      try GSSMessageHeader.setEncapsulation(tokenLength: length, at: start, in: &self.buffer)
+      start += GSSMessage.headerLength + length
+    }
+  }
 }

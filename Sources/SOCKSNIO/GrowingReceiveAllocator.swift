@@ -2,7 +2,7 @@ public import NIOCore
 
 /// Receive buffers that are small while little comes, grow with traffic, and are given away with what was read.
 ///
-/// The channel's own pool would keep the last buffer for as long as the connection lives: at 256 KiB that is what an idle
+/// The channel's own pool would keep the last buffer for as long as the connection lives: at 1 MiB that is what an idle
 /// session would cost. With no hint of the next size, and "the next one may be larger" after each read, the pool stores
 /// only the first and smallest one. To be used with one message per read (``ChannelOptions/maxMessagesPerRead``).
 public struct GrowingReceiveAllocator: RecvByteBufferAllocator {
@@ -13,7 +13,7 @@ public struct GrowingReceiveAllocator: RecvByteBufferAllocator {
   /// - Parameters:
   ///   - minimum: the first size, in octets.
   ///   - maximum: the largest size, in octets.
-  public init(minimum: Int = 2_048, maximum: Int = 256 * 1_024) {
+  public init(minimum: Int = 2_048, maximum: Int = 1_024 * 1_024) {
     self.minimum = max(64, minimum)
     self.maximum = max(self.minimum, maximum)
     self.size = self.minimum

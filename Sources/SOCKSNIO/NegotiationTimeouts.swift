@@ -28,7 +28,7 @@ public struct NegotiationTimeouts: Sendable, Hashable {
     case .authentication: self.authentication
     case .level: self.level
     case .request: self.request
-    case .serving, .relaying, .ended: nil
+    case .serving, .listening, .relaying, .ended: nil
     }
   }
 }

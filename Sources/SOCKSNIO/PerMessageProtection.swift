@@ -8,6 +8,9 @@ public import SOCKSCore
 /// A conforming class belongs to one channel's event loop. It must not be Sendable; then the compiler keeps it there.
 /// Contexts are not thread-safe, wrapping and unwrapping together.
 public protocol PerMessageProtection: AnyObject {
+  /// What makes and opens the tokens at this moment, for the session's record: one of a few words.
+  var engine: String { get }
+
   /// Wraps all of `plaintext` into as many tokens as it takes, each of at most 65,535 octets.
   ///
   /// - Parameter sealed: whether confidentiality is asked for; the frames refuse a token that lacks it.

@@ -5,7 +5,7 @@ public enum RelayChannelOptions {
   /// Sets the options of a channel that has just been made.
   ///
   /// - Parameter largestRead: octets of the largest receive buffer.
-  public static func apply(to channel: any Channel, largestRead: Int = 256 * 1_024) -> EventLoopFuture<Void> {
+  public static func apply(to channel: any Channel, largestRead: Int = 1_024 * 1_024) -> EventLoopFuture<Void> {
     guard let options = channel.syncOptions else { return channel.eventLoop.makeSucceededVoidFuture() }
     do {
       try options.setOption(.autoRead, value: false)

@@ -4,8 +4,14 @@ public import SOCKSCore
 /// Who decides and acts for a connection that ``ServerNegotiationHandler`` negotiates. All calls come on the channel's
 /// event loop. A conforming class belongs to that loop.
 public protocol ServerNegotiationDelegate: AnyObject {
+  /// The method is chosen; nothing is proved yet.
+  func negotiationSelected(_ method: SOCKSMethod)
+
   /// The level is agreed; the peer is who the attributes say.
   func negotiationAgreed(_ agreed: AgreedProtection)
+
+  /// The peer is who the attributes say, and the session goes on in clear, because the configuration says so.
+  func negotiationLeftUnprotected(_ session: UnprotectedSession)
 
   /// The method needs no context: RFC 1929's user name, or nil for no authentication.
   func negotiationAuthenticated(username: [UInt8]?)
@@ -13,15 +19,21 @@ public protocol ServerNegotiationDelegate: AnyObject {
   /// Compare, off the loop; call `completion` on the loop, once, after this call has returned.
   func negotiationReceivedPassword(_ request: UsernamePasswordRequest, completion: @escaping (Bool) -> Void)
 
-  /// Carry out a request; call `completion` on the loop, once, after this call has returned. The error, for the log, says why a reply is a failure.
-  func negotiationReceivedRequest(_ request: SOCKSRequest, completion: @escaping (SOCKSReply, SOCKSError?) -> Void)
+  /// Carry out a request; call `completion` on the loop, once, after this call has returned. The error, for the log, says
+  /// why a reply is a failure.
+  ///
+  /// - Parameter announcement: for BIND only, called before a `completion` with a success, once: with the address that is
+  ///   listened on, for the first of the two replies.
+  func negotiationReceivedRequest(
+    _ request: SOCKSRequest, announcement: @escaping (SOCKSAddress) -> Void,
+    completion: @escaping (SOCKSReply, SOCKSError?) -> Void)
 
   /// The success reply is on its way. Put the relay in the handler's place, give it the early data, and remove the
   /// handler.
   ///
   /// - Parameters:
   ///   - earlyData: what the client sent behind its request.
-  ///   - inputClosed: the client has ended its stream behind it.
+  ///   - inputClosed: the client has ended its stream behind it. Behind a BIND that is the end of everything instead.
   func negotiationSucceeded(
     _ handler: ServerNegotiationHandler, context: ChannelHandlerContext, earlyData: ByteBuffer, inputClosed: Bool)
 
@@ -30,6 +42,10 @@ public protocol ServerNegotiationDelegate: AnyObject {
 }
 
 extension ServerNegotiationDelegate {
+  public func negotiationSelected(_ method: SOCKSMethod) {}
+
+  public func negotiationLeftUnprotected(_ session: UnprotectedSession) {}
+
   public func negotiationAuthenticated(username: [UInt8]?) {}
 
   public func negotiationReceivedPassword(

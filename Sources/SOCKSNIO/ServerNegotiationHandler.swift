@@ -99,10 +99,11 @@ public final class ServerNegotiationHandler: ChannelInboundHandler, RemovableCha
     self.isInputClosed = true
     switch self.state {
     case .negotiating:
-      // A client may end its stream behind the request and its early data; before that it has gone away.
+      // A client may end its stream behind the request and its early data; before that it has gone away. So it has
+      // while BIND listens: nothing else tells of a client that will not come back.
       switch self.negotiation.phase {
       case .serving, .relaying, .ended: break
-      case .method, .authentication, .level, .request: self.proceed(context)
+      case .method, .authentication, .level, .request, .listening: self.proceed(context)
       }
     case .lingering:
       self.close(context)
@@ -172,6 +173,9 @@ public final class ServerNegotiationHandler: ChannelInboundHandler, RemovableCha
       return false
     case .send(let message):
       context.writeAndFlush(self.wrapOutboundOut(message), promise: nil)
+      if self.phase == .method, let method = self.negotiation.method {
+        self.delegate?.negotiationSelected(method)
+      }
       if self.negotiation.phase == .request, self.protection == nil {
         self.delegate?.negotiationAuthenticated(username: self.username)
       }
@@ -187,6 +191,11 @@ public final class ServerNegotiationHandler: ChannelInboundHandler, RemovableCha
       return self.run(self.negotiation.protectionLevelWrapped(result), context)
     case .protect(let agreed, let answer):
       return self.protect(agreed, answer: answer, context)
+    case .leaveUnprotected(let session, let answer):
+      if let answer { context.writeAndFlush(self.wrapOutboundOut(answer), promise: nil) }
+      self.protection = nil
+      self.delegate?.negotiationLeftUnprotected(session)
+      return true
     case .checkPassword(let request):
       self.checkPassword(request, context)
       return false
@@ -213,7 +222,7 @@ public final class ServerNegotiationHandler: ChannelInboundHandler, RemovableCha
       return false
     }
     let error =
-      self.buffer.readableBytes == 0
+      self.buffer.readableBytes == 0 || self.negotiation.phase == .listening
       ? SOCKSError(.connectionClosed, "the client closed the connection")
       : SOCKSError(.truncated, "the client ended the stream inside a message")
     return self.run(self.negotiation.interrupted(error), context)
@@ -275,7 +284,10 @@ public final class ServerNegotiationHandler: ChannelInboundHandler, RemovableCha
   }
 
   private func serve(_ request: SOCKSRequest, _ context: ChannelHandlerContext) {
-    self.delegate?.negotiationReceivedRequest(request) { [weak self] reply, error in
+    self.delegate?.negotiationReceivedRequest(request) { [weak self] bound in
+      guard let self, let context = self.context else { return }
+      self.event(context) { $0.announced(bound) }
+    } completion: { [weak self] reply, error in
       guard let self, let context = self.context else { return }
       self.event(context) { $0.requestFinished(reply, error: error) }
     }

@@ -35,6 +35,8 @@ public final class FakeProtection: PerMessageProtection {
   private var wrapCalls = 0
   private var unwrapCalls = 0
 
+  public let engine = "fake"
+
   public init(key: UInt64 = 0x0123_4567_89ab_cdef, firstNumber: UInt64 = 7) {
     self.key = key
     self.nextNumber = firstNumber

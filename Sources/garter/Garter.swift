@@ -22,6 +22,7 @@ struct Garter: AsyncParsableCommand {
     StandardStream.occupyMissing()
     // A reader that goes away is an error to report, not a reason to be killed.
     ignoreBrokenPipes()
+    FreedMemory.keepForReuse()
     await self.main(nil)
   }
 }

@@ -12,12 +12,14 @@ struct Check: AsyncParsableCommand {
   func run() async throws {
     let configuration = self.file.read()
     let served = ServedPrincipals.read(configuration.kerberos)
+    let users = self.file.readPasswords(configuration.passwords)
     writeLine(
       """
       \(self.file.config) is in order
-        listens on   \(configuration.listen.map(\.description).joined(separator: " "))
+        listens on   \(configuration.listen.map(\.description).joined(separator: "\n               "))
         serves       \(served.text)
         levels       \(configuration.kerberos.levels.map(\.description).joined(separator: " "))
+        passwords    \(users.map { "\($0) users" } ?? "none")
         rules        \(configuration.rules.count)
       """, to: .output)
   }

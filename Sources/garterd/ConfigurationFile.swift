@@ -20,6 +20,17 @@ struct ConfigurationFile: ParsableArguments {
       endProcess(status: ExitStatus.configuration.rawValue)
     }
   }
+
+  /// The number of users in the password file, if there is one. Ends the process where it cannot be used.
+  func readPasswords(_ passwords: Configuration.Passwords?) -> Int? {
+    guard let passwords else { return nil }
+    do throws(ConfigurationError) {
+      return try PasswordFile.countUsers(path: passwords.file)
+    } catch {
+      writeLine("\(error)", to: .errorOutput)
+      endProcess(status: ExitStatus.configuration.rawValue)
+    }
+  }
 }
 
 /// The exit status of the daemon, after sysexits.h.

@@ -31,6 +31,7 @@ struct Run: AsyncParsableCommand {
       // Where systemd lets the service write; the library's own choice would be a file in /var/tmp.
       configuration.kerberos.replayCache = "\(directory)/replay"
     }
+    FreedMemory.keepForReuse()
     // Each session needs two descriptors.
     _ = try? DescriptorLimit.raise()
     var logger = Logger(label: "garterd", factory: { StreamLogHandler.standardError(label: $0) })
@@ -44,6 +45,9 @@ struct Run: AsyncParsableCommand {
       endProcess(status: 0)
     } catch let error as SOCKSError {
       self.fail("the keytab cannot be used: \(error)", .configuration)
+    } catch let error as ConfigurationError {
+      writeLine("\(error)", to: .errorOutput)
+      endProcess(status: ExitStatus.configuration.rawValue)
     } catch let error as ListenError {
       self.fail("\(error)", .unavailable)
     } catch {

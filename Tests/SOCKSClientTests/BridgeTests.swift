@@ -7,15 +7,14 @@ import SOCKSCore
 import Testing
 
 struct BridgeTests {
-  private static let greeting: [UInt8] = [0x05, 0x01, 0x00]
   private static let request: [UInt8] = [0x05, 0x01, 0x00, 0x01, 0xc0, 0x00, 0x02, 0x02, 0x00, 0x50]
   private static let granted: [UInt8] = [0x05, 0x00, 0x05, 0x00, 0x00, 0x01, 0xc0, 0x00, 0x02, 0x01, 0x12, 0x67]
 
   @Test func carriesEarlyDataAndBothEndsOfTheStreams() async throws {
-    try await Self.withBridge(.echo(farewell: 600_000)) { address in
+    try await BridgeUnderTest.withBridge(.echo(farewell: 600_000)) { address in
       let octets = [UInt8](repeating: 0x61, count: 100_000)
       // All at once: a program that waits for nothing.
-      let answer = try await Self.exchange(with: address, Self.greeting + Self.request + octets)
+      let answer = try await BridgeUnderTest.exchange(with: address, BridgeUnderTest.greeting + Self.request + octets)
       #expect(answer.starts(with: Self.granted))
       #expect(answer.count == Self.granted.count + octets.count + 600_000)
       #expect(answer.dropFirst(Self.granted.count).prefix(octets.count).elementsEqual(octets))
@@ -24,35 +23,35 @@ struct BridgeTests {
 
   @Test(arguments: (1...8).map { UInt8($0) })
   func passesTheGatewaysReplyOn(code: UInt8) async throws {
-    try await Self.withBridge(.refuse(SOCKSReplyCode(rawValue: code))) { address in
-      let answer = try await Self.exchange(with: address, Self.greeting + Self.request)
+    try await BridgeUnderTest.withBridge(.refuse(SOCKSReplyCode(rawValue: code))) { address in
+      let answer = try await BridgeUnderTest.exchange(with: address, BridgeUnderTest.greeting + Self.request)
       #expect(answer == [0x05, 0x00, 0x05, code, 0x00, 0x01, 0, 0, 0, 0, 0, 0])
     }
   }
 
-  @Test(arguments: [UInt8(0x02), 0x03, 0x00, 0xff])
+  @Test(arguments: [UInt8(0x00), 0x04, 0xff])
   func refusesOtherCommands(command: UInt8) async throws {
-    try await Self.withBridge(.echo()) { address in
+    try await BridgeUnderTest.withBridge(.echo()) { address in
       var request = Self.request
       request[1] = command
-      let answer = try await Self.exchange(with: address, Self.greeting + request)
+      let answer = try await BridgeUnderTest.exchange(with: address, BridgeUnderTest.greeting + request)
       #expect(answer.prefix(4).elementsEqual([0x05, 0x00, 0x05, 0x07]))
     }
   }
 
   @Test func answersAGatewayThatIsNotThere() async throws {
     let connector = makeConnector(to: try await closedPort())
-    try await Self.withBridge(connector) { address in
-      let answer = try await Self.exchange(with: address, Self.greeting + Self.request)
+    try await BridgeUnderTest.withBridge(connector) { address in
+      let answer = try await BridgeUnderTest.exchange(with: address, BridgeUnderTest.greeting + Self.request)
       #expect(answer == [0x05, 0x00, 0x05, 0x01, 0x00, 0x01, 0, 0, 0, 0, 0, 0])
     }
   }
 
   @Test func aFaultOfTheGatewayResetsTheLocalConnection() async throws {
     for fault in [TestGateway.Behaviour.answerUnsealed, .endInsideToken] {
-      try await Self.withBridge(fault) { address in
+      try await BridgeUnderTest.withBridge(fault) { address in
         await #expect(throws: IOError.self) {
-          _ = try await Self.exchange(with: address, Self.greeting + Self.request + [0x21])
+          _ = try await BridgeUnderTest.exchange(with: address, BridgeUnderTest.greeting + Self.request + [0x21])
         }
       }
     }
@@ -60,10 +59,10 @@ struct BridgeTests {
 
   @Test func closesTheConnectionsOfOtherUsers() async throws {
     try await TestGateway.with(.echo()) { gateway in
-      var configuration = Bridge.Configuration(listen: Self.anyPort, user: currentUserID() + 1)
+      var configuration = Bridge.Configuration(listen: BridgeUnderTest.anyPort, user: currentUserID() + 1)
       configuration.drainTimeout = .zero
-      try await Self.run(configuration, makeConnector(to: gateway.address)) { _, address in
-        let answer = try? await Self.exchange(with: address, Self.greeting + Self.request)
+      try await BridgeUnderTest.run(configuration, makeConnector(to: gateway.address)) { _, address in
+        let answer = try? await BridgeUnderTest.exchange(with: address, BridgeUnderTest.greeting + Self.request)
         #expect(answer ?? [] == [])
       }
     }
@@ -71,17 +70,17 @@ struct BridgeTests {
 
   @Test func takesNoMoreConnectionsThanTheLimit() async throws {
     try await TestGateway.with(.silence) { gateway in
-      var configuration = Bridge.Configuration(listen: Self.anyPort)
+      var configuration = Bridge.Configuration(listen: BridgeUnderTest.anyPort)
       configuration.maximumConnections = 1
       configuration.drainTimeout = .zero
-      try await Self.run(configuration, makeConnector(to: gateway.address)) { bridge, address in
-        let first = try await Self.connect(to: address)
+      try await BridgeUnderTest.run(configuration, makeConnector(to: gateway.address)) { bridge, address in
+        let first = try await BridgeUnderTest.connect(to: address)
         try await first.executeThenClose { input, output in
-          try await output.write(ByteBuffer(bytes: Self.greeting))
+          try await output.write(ByteBuffer(bytes: BridgeUnderTest.greeting))
           var answers = input.makeAsyncIterator()
           #expect(try await answers.next() == ByteBuffer(bytes: [0x05, 0x00]))
           #expect(bridge.connectionCount == 1)
-          let second = try? await Self.exchange(with: address, Self.greeting + Self.request)
+          let second = try? await BridgeUnderTest.exchange(with: address, BridgeUnderTest.greeting + Self.request)
           #expect(second ?? [] == [])
         }
       }
@@ -91,17 +90,20 @@ struct BridgeTests {
   @Test func aGracefulStopLetsConnectionsEnd() async throws {
     try await TestGateway.with(.echo()) { gateway in
       let bridge = try Bridge(
-        Bridge.Configuration(listen: Self.anyPort), connector: makeConnector(to: gateway.address), logger: Self.logger)
+        Bridge.Configuration(listen: BridgeUnderTest.anyPort), connector: makeConnector(to: gateway.address),
+        logger: BridgeUnderTest.logger)
       let address = try await bridge.listen()
-      let local = try await Self.connect(to: address)
+      let local = try await BridgeUnderTest.connect(to: address)
       try await local.executeThenClose { input, output in
-        try await output.write(ByteBuffer(bytes: Self.greeting + Self.request))
+        try await output.write(ByteBuffer(bytes: BridgeUnderTest.greeting + Self.request))
         var answers = input.makeAsyncIterator()
         var received = 0
         while received < Self.granted.count, let answer = try await answers.next() { received += answer.readableBytes }
         let running = Task { await bridge.stop() }
         // The port is given back while the connection lives.
-        while (try? await Self.connect(to: address).executeThenClose { _, _ in }) != nil { await Task.yield() }
+        while (try? await BridgeUnderTest.connect(to: address).executeThenClose { _, _ in }) != nil {
+          await Task.yield()
+        }
         try await output.write(ByteBuffer(bytes: [0x21]))
         #expect(try await answers.next() == ByteBuffer(bytes: [0x21]))
         output.finish()
@@ -118,69 +120,15 @@ struct BridgeTests {
   func listensOnLoopbackOnly(host: String) throws {
     let listen = SOCKSAddress(host: try SOCKSHost(host), port: 0)
     #expect {
-      _ = try Bridge(.init(listen: listen), connector: makeConnector(to: anyTarget), logger: Self.logger)
+      _ = try Bridge(.init(listen: listen), connector: makeConnector(to: anyTarget), logger: BridgeUnderTest.logger)
     } throws: { ($0 as? BridgeError)?.reason == .notLoopback }
   }
 
   @Test(arguments: ["127.0.0.1", "127.1.2.3", "localhost", "LOCALHOST"])
   func tellsTheRealPort(host: String) async throws {
     let listen = SOCKSAddress(host: try SOCKSHost(host), port: 0)
-    try await Self.run(.init(listen: listen), makeConnector(to: anyTarget)) { _, address in
+    try await BridgeUnderTest.run(.init(listen: listen), makeConnector(to: anyTarget)) { _, address in
       #expect(address.port != 0)
-    }
-  }
-
-  // MARK: - Running one
-
-  private static let anyPort = SOCKSAddress(.v4(0x7F00_0001), port: 0)
-  private static let logger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
-
-  private static func withBridge(
-    _ behaviour: TestGateway.Behaviour, _ body: (SOCKSAddress) async throws -> Void
-  ) async throws {
-    try await TestGateway.with(behaviour) { gateway in
-      try await Self.withBridge(makeConnector(to: gateway.address), body)
-    }
-  }
-
-  private static func withBridge(
-    _ connector: ProxyConnector, _ body: (SOCKSAddress) async throws -> Void
-  ) async throws {
-    try await Self.run(.init(listen: Self.anyPort), connector) { _, address in try await body(address) }
-  }
-
-  private static func run(
-    _ configuration: Bridge.Configuration, _ connector: ProxyConnector,
-    _ body: (Bridge, SOCKSAddress) async throws -> Void
-  ) async throws {
-    let bridge = try Bridge(configuration, connector: connector, logger: Self.logger)
-    let address = try await bridge.listen()
-    let again = try await bridge.listen()
-    #expect(again == address)
-    do {
-      try await body(bridge, address)
-      await bridge.stop()
-    } catch {
-      await bridge.stop()
-      throw error
-    }
-  }
-
-  private static func connect(to address: SOCKSAddress) async throws -> NIOAsyncChannel<ByteBuffer, ByteBuffer> {
-    try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-      .channelOption(.allowRemoteHalfClosure, value: true)
-      .connect(host: address.host.description, port: Int(address.port)) { channel in
-        channel.eventLoop.makeCompletedFuture {
-          try NIOAsyncChannel<ByteBuffer, ByteBuffer>(
-            wrappingChannelSynchronously: channel,
-            configuration: NIOAsyncChannel.Configuration(isOutboundHalfClosureEnabled: true))
-        }
-      }
-  }
-
-  private static func exchange(with address: SOCKSAddress, _ octets: [UInt8]) async throws -> [UInt8] {
-    try await Self.connect(to: address).executeThenClose { input, output in
-      try await SOCKSClientTests.exchange(input, output, sending: octets)
     }
   }
 }

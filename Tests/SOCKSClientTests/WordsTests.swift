@@ -30,7 +30,7 @@ struct WordsTests {
     (SOCKSError(.tooBusy), "too many", .temporary), (SOCKSError(.unreachableState), "internal error", .software),
   ])
   func eachReasonHasItsWordsAndItsStatus(error: SOCKSError, words: String, status: ProgramStatus) {
-    let shown = ProxyConnectorError(negotiating: error, .init(gateway: Self.gateway), target: anyTarget)
+    let shown = ProxyConnectorError(negotiating: error, .init(gateway: Self.gateway), request: anyRequest)
     #expect("\(shown)".contains(words), "\(shown)")
     #expect(shown.programStatus == status)
   }
@@ -41,7 +41,7 @@ struct WordsTests {
       gateway: SOCKSAddress(host: host, port: 1), target: .principal("socks\u{1b}[31m@A\n"))
     for code in [SOCKSError.Code.unknownService, .abortReceived, .contextFailed] {
       let error = ProxyConnectorError(
-        negotiating: SOCKSError(code, "first\nsecond\u{1b}[2J"), configuration, target: anyTarget)
+        negotiating: SOCKSError(code, "first\nsecond\u{1b}[2J"), configuration, request: anyRequest)
       let isPlain = "\(error)".unicodeScalars.allSatisfy {
         $0.properties.generalCategory != .control && $0.properties.generalCategory != .format
       }

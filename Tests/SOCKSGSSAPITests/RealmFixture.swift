@@ -35,24 +35,34 @@ struct RealmFixture: Sendable {
     return fixture
   }
 
-  func acceptors() throws -> GSSAcceptorProvider {
-    try GSSAcceptorProvider(.init(keytab: self.keytab, replayCache: "none:"), pool: self.pool)
+  /// What protects messages on either side.
+  struct Engines: Sendable {
+    var initiator = TokenEngine.automatic
+    var acceptor = TokenEngine.automatic
+
+    static let library = Engines(initiator: TokenEngine(.system), acceptor: TokenEngine(.system))
+  }
+
+  func acceptors(_ tokens: TokenEngine = .automatic) throws -> GSSAcceptorProvider {
+    try GSSAcceptorProvider(.init(keytab: self.keytab, replayCache: "none:"), pool: self.pool, tokens: tokens)
   }
 
   func initiators(
     target: GSSInitiatorProvider.Target = .service("socks", host: host), cache: String? = nil,
-    asksForSequence: Bool = true
+    asksForSequence: Bool = true, tokens: TokenEngine = .automatic
   ) -> GSSInitiatorProvider {
     GSSInitiatorProvider(
-      .init(target: target, credentialCache: cache ?? self.cache, asksForSequence: asksForSequence), pool: self.pool)
+      .init(target: target, credentialCache: cache ?? self.cache, asksForSequence: asksForSequence), pool: self.pool,
+      tokens: tokens)
   }
 
   /// Lets two contexts step until both stand, then runs `body` on their loop.
   func established<Value: Sendable>(
-    asksForSequence: Bool = true, _ body: @escaping @Sendable (inout EstablishedPair) throws -> Value
+    asksForSequence: Bool = true, by engines: Engines = Engines(),
+    _ body: @escaping @Sendable (inout EstablishedPair) throws -> Value
   ) async throws -> Value {
-    let acceptors = try self.acceptors()
-    let initiators = self.initiators(asksForSequence: asksForSequence)
+    let acceptors = try self.acceptors(engines.acceptor)
+    let initiators = self.initiators(asksForSequence: asksForSequence, tokens: engines.initiator)
     let loop = MultiThreadedEventLoopGroup.singleton.next()
     return try await loop.flatSubmit {
       let promise = loop.makePromise(of: Value.self)

@@ -12,7 +12,8 @@ import Testing
     func negotiationAgreed(_ agreed: AgreedProtection) {}
 
     func negotiationReceivedRequest(
-      _ request: SOCKSRequest, completion: @escaping (SOCKSReply, SOCKSError?) -> Void
+      _ request: SOCKSRequest, announcement: @escaping (SOCKSAddress) -> Void,
+      completion: @escaping (SOCKSReply, SOCKSError?) -> Void
     ) {
       self.loop.assumeIsolated().execute { completion(SOCKSReply(code: .succeeded), nil) }
     }

@@ -6,16 +6,11 @@ import Testing
 @testable import SOCKSNIO
 
 @Suite struct SystemProtectionTests {
-  struct Opened: Sendable {
-    var plaintext: [UInt8]
-    var outcomes: [UnwrapOutcome]
-    var error: SOCKSError?
-  }
-
   @Test func levelMessagesCross() async throws {
-    let (down, up) = try await RealmFixture.ready().established { pair in
+    let (down, up) = try await RealmFixture.ready().established(by: .library) { pair in
       (
-        Self.level(from: pair.initiator, to: pair.acceptor, 2), Self.level(from: pair.acceptor, to: pair.initiator, 3)
+        Frames.level(from: pair.initiator, to: pair.acceptor, 2),
+        Frames.level(from: pair.acceptor, to: pair.initiator, 3)
       )
     }
     for (result, octet) in [(down, UInt8(2)), (up, 3)] {
@@ -28,22 +23,15 @@ import Testing
     }
   }
 
-  private static func level(
-    from: any PerMessageProtection, to: any PerMessageProtection, _ octet: UInt8
-  ) -> UnwrapResult? {
-    guard case .wrapped(let token) = from.wrapProtectionLevel(octet) else { return nil }
-    return to.unwrapProtectionLevel(token)
-  }
-
   @Test(arguments: [false, true], [1, 65_475, 65_476, 65_507, 65_508, 1_024 * 1_024])
   func roundTrips(sealed: Bool, count: Int) async throws {
     let plaintext = (0..<count).map { (index: Int) -> UInt8 in UInt8((index + index / 253) & 0xff) }
-    let (lengths, up, down) = try await RealmFixture.ready().established { pair in
-      let frames = try Self.wrap(plaintext, sealed: sealed, with: pair.initiator)
-      let back = try Self.wrap(plaintext, sealed: sealed, with: pair.acceptor)
-      let up = Self.open(frames, with: pair.acceptor)
-      let down = Self.open(back, with: pair.initiator)
-      return (Self.lengths(in: frames), up, down)
+    let (lengths, up, down) = try await RealmFixture.ready().established(by: .library) { pair in
+      let frames = try Frames.wrap(plaintext, sealed: sealed, with: pair.initiator)
+      let back = try Frames.wrap(plaintext, sealed: sealed, with: pair.acceptor)
+      let up = Frames.open(frames, with: pair.acceptor)
+      let down = Frames.open(back, with: pair.initiator)
+      return (Frames.lengths(in: frames), up, down)
     }
     let maximum = sealed ? 65_475 : 65_507
     #expect(lengths.allSatisfy { $0 <= 65_535 } && lengths.count == (count + maximum - 1) / maximum)
@@ -59,16 +47,16 @@ import Testing
 
   @Test(arguments: [false, true], [0, 2, 4])
   func aTamperedTokenEndsABatch(sealed: Bool, index: Int) async throws {
-    let opened = try await RealmFixture.ready().established { pair in
+    let opened = try await RealmFixture.ready().established(by: .library) { pair in
       var frames = ByteBuffer()
       for number in 0..<5 {
-        var frame = try Self.wrap([UInt8(number), 0x55], sealed: sealed, with: pair.initiator)
+        var frame = try Frames.wrap([UInt8(number), 0x55], sealed: sealed, with: pair.initiator)
         if number == index, let last = frame.getInteger(at: frame.writerIndex - 1, as: UInt8.self) {
           frame.setInteger(last ^ 0x01, at: frame.writerIndex - 1)
         }
         frames.writeBuffer(&frame)
       }
-      return Self.open(frames, with: pair.acceptor)
+      return Frames.open(frames, with: pair.acceptor)
     }
     #expect(opened.error?.code == .protectionFailed)
     let expected = (0..<index).flatMap { number -> [UInt8] in [UInt8(number), 0x55] }
@@ -77,9 +65,9 @@ import Testing
   }
 
   @Test func repeatedAndMissingTokensAreReported() async throws {
-    let statuses = try await RealmFixture.ready().established { pair in
-      let frames = try (0..<4).map { try Self.wrap([UInt8($0)], sealed: true, with: pair.initiator) }
-      return [0, 0, 2, 1].map { Self.open(frames[$0], with: pair.acceptor).outcomes.map(\.status) }
+    let statuses = try await RealmFixture.ready().established(by: .library) { pair in
+      let frames = try (0..<4).map { try Frames.wrap([UInt8($0)], sealed: true, with: pair.initiator) }
+      return [0, 0, 2, 1].map { Frames.open(frames[$0], with: pair.acceptor).outcomes.map(\.status) }
     }
     let expected: [[UnwrapOutcome.Status]] = [[[]], [.duplicate], [.gap], [.unsequenced]]
     #expect(statuses == expected)
@@ -87,42 +75,12 @@ import Testing
 
   /// The library scrambles what it opens: whoever else holds the octets must not notice.
   @Test func framesHeldElsewhereStayAsTheyAre() async throws {
-    let isSame = try await RealmFixture.ready().established { pair in
-      let frames = try Self.wrap([UInt8](repeating: 7, count: 1_000), sealed: false, with: pair.initiator)
+    let isSame = try await RealmFixture.ready().established(by: .library) { pair in
+      let frames = try Frames.wrap([UInt8](repeating: 7, count: 1_000), sealed: false, with: pair.initiator)
       let before = Array(frames.readableBytesView)
-      let opened = Self.open(frames, with: pair.acceptor)
+      let opened = Frames.open(frames, with: pair.acceptor)
       return opened.error == nil && Array(frames.readableBytesView) == before
     }
     #expect(isSame)
-  }
-
-  // MARK: Frames
-
-  private static func wrap(
-    _ plaintext: [UInt8], sealed: Bool, with protection: any PerMessageProtection
-  ) throws -> ByteBuffer {
-    var frames = EncapsulatedFrames(capacity: plaintext.count, allocator: ByteBufferAllocator())
-    try protection.wrap(ByteBuffer(bytes: plaintext), sealed: sealed, into: &frames)
-    return frames.buffer
-  }
-
-  private static func ranges(in frames: ByteBuffer) -> [Range<Int>] {
-    var ranges: [Range<Int>] = []
-    var offset = 0
-    while let length: UInt16 = frames.getInteger(at: frames.readerIndex + offset + 2) {
-      ranges.append(offset + 4..<offset + 4 + Int(length))
-      offset += 4 + Int(length)
-    }
-    return ranges
-  }
-
-  private static func lengths(in frames: ByteBuffer) -> [Int] { Self.ranges(in: frames).map(\.count) }
-
-  private static func open(_ frames: ByteBuffer, with protection: any PerMessageProtection) -> Opened {
-    var batch = TokenBatch(frames: frames, tokens: Self.ranges(in: frames))
-    var plaintext = ByteBuffer()
-    var outcomes: [UnwrapOutcome] = []
-    let error = protection.unwrap(&batch, into: &plaintext, outcomes: &outcomes)
-    return Opened(plaintext: Array(plaintext.readableBytesView), outcomes: outcomes, error: error)
   }
 }

@@ -11,6 +11,7 @@ final class ClientHarness {
   let upper = UpperProbe()
   private(set) weak var handler: ClientNegotiationHandler?
   private(set) var results: [Result<ClientNegotiationHandler.Outcome, SOCKSError>] = []
+  private(set) var announcements: [ClientNegotiationHandler.Outcome] = []
   var server = ByteScript()
   /// The handler is removed when it succeeds.
   var removesHandler = true
@@ -20,6 +21,7 @@ final class ClientHarness {
 
   init(
     authentication: ClientNegotiation.Authentication? = nil, level: ProtectionLevel = .confidentiality,
+    command: SOCKSCommand = .connect,
     script: [FakeEstablishment.Step] = [.continueNeeded(token), .complete(nil)],
     prepare: @escaping (FakeProtection) -> Void = { _ in }
   ) throws {
@@ -28,10 +30,11 @@ final class ClientHarness {
     self.establishment.prepare = prepare
     let configuration = ClientNegotiation.Configuration(
       authentication: authentication ?? .gssapi(.init(level: level)),
-      request: SOCKSRequest(command: .connect, destination: SOCKSAddress(.v4(0xc000_0201), port: 80)))
+      request: SOCKSRequest(command: command, destination: SOCKSAddress(.v4(0xc000_0201), port: 80)))
     let handler = ClientNegotiationHandler(
       configuration: configuration, selective: .unlessEncrypted, establishment: self.establishment,
-      timeout: .seconds(9)
+      timeout: .seconds(9), acceptTimeout: .seconds(90),
+      announcement: { [weak self] in self?.announcements.append($0) }
     ) { [weak self] result in
       guard let self else { return }
       self.results.append(result)

@@ -21,7 +21,8 @@ final class ServerHarness {
     methods: [SOCKSMethod] = [.gssapi, .usernamePassword, .noAuthentication],
     levels: Set<ProtectionLevel> = [.integrity, .confidentiality, .selective],
     script: [FakeEstablishment.Step] = [.complete(answer)], maximumRounds: Int = 1,
-    timeouts: NegotiationTimeouts = .test, selective: SelectiveSealing.Policy = .unlessEncrypted,
+    compatibility: Set<CompatibilitySwitch> = [], timeouts: NegotiationTimeouts = .test,
+    selective: SelectiveSealing.Policy = .unlessEncrypted,
     prepare: @escaping (FakeProtection) -> Void = { _ in }
   ) throws {
     let wire = try Wire()
@@ -33,7 +34,9 @@ final class ServerHarness {
     let configuration = ServerNegotiation.Configuration(
       methods: methods,
       gss: .init(
-        levels: levels, requirements: .acceptor(servedNames: ["socks"]), maximumRounds: maximumRounds))
+        levels: levels, requirements: .acceptor(servedNames: ["socks"]), maximumRounds: maximumRounds,
+        compatibility: compatibility),
+      commands: [.connect, .bind])
     let handler = ServerNegotiationHandler(
       configuration: configuration, timeouts: timeouts, selective: selective,
       establishment: { establishment }, delegate: self.delegate)
@@ -72,6 +75,8 @@ final class ScriptedDelegate: ServerNegotiationDelegate {
   }
 
   private(set) var agreed: [AgreedProtection] = []
+  private(set) var methods: [SOCKSMethod] = []
+  private(set) var unprotected: [UnprotectedSession] = []
   private(set) var usernames: [[UInt8]?] = []
   private(set) var passwords: [UsernamePasswordRequest] = []
   private(set) var requests: [SOCKSRequest] = []
@@ -82,6 +87,8 @@ final class ScriptedDelegate: ServerNegotiationDelegate {
 
   var reply = SOCKSReply(code: .succeeded, bound: SOCKSAddress(.v4(0xc000_0202), port: 4_321))
   var replyError: SOCKSError?
+  /// For BIND.
+  var announced = SOCKSAddress(.v4(0xc000_0202), port: 4_322)
   var acceptsPassword = true
   /// Requests and passwords are answered only by ``release()``.
   var holds = false
@@ -94,9 +101,14 @@ final class ScriptedDelegate: ServerNegotiationDelegate {
     let held = self.held
     self.held = nil
     held?()
+    self.loop?.run()
   }
 
   func negotiationAgreed(_ agreed: AgreedProtection) { self.agreed.append(agreed) }
+
+  func negotiationSelected(_ method: SOCKSMethod) { self.methods.append(method) }
+
+  func negotiationLeftUnprotected(_ session: UnprotectedSession) { self.unprotected.append(session) }
 
   func negotiationAuthenticated(username: [UInt8]?) { self.usernames.append(username) }
 
@@ -105,9 +117,16 @@ final class ScriptedDelegate: ServerNegotiationDelegate {
     self.answer { completion(self.acceptsPassword) }
   }
 
-  func negotiationReceivedRequest(_ request: SOCKSRequest, completion: @escaping (SOCKSReply, SOCKSError?) -> Void) {
+  func negotiationReceivedRequest(
+    _ request: SOCKSRequest, announcement: @escaping (SOCKSAddress) -> Void,
+    completion: @escaping (SOCKSReply, SOCKSError?) -> Void
+  ) {
     self.requests.append(request)
-    self.answer { completion(self.reply, self.replyError) }
+    guard request.command == .bind else { return self.answer { completion(self.reply, self.replyError) } }
+    self.answer {
+      announcement(self.announced)
+      self.answer { completion(self.reply, self.replyError) }
+    }
   }
 
   func negotiationSucceeded(

@@ -123,7 +123,7 @@ import Testing
 
   @Test func anUnknownCommandIsAnswered() throws {
     let harness = try ServerHarness()
-    harness.wire.receive([0x05, 0x01, 0x00] + [0x05, 0x02, 0x00, 0x01, 0, 0, 0, 0, 0, 0])
+    harness.wire.receive([0x05, 0x01, 0x00] + [0x05, 0x03, 0x00, 0x01, 0, 0, 0, 0, 0, 0])
     #expect(harness.wire.probe.writes.last?.prefix(2) == [0x05, 0x07])
     #expect(harness.delegate.failures.map(\.error.code) == [.unsupportedCommand])
     #expect(harness.delegate.failures.map(\.phase) == [.request])

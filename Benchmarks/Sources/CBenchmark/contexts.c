@@ -1,6 +1,7 @@
 #include "bench.h"
 
 #include <gssapi/gssapi.h>
+#include <gssapi/gssapi_ext.h>
 #include <gssapi/gssapi_krb5.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,8 +11,19 @@ struct bench_contexts {
   gss_ctx_id_t acceptor;
 };
 
-bench_contexts *bench_make_contexts(const char *service) {
+bench_contexts *bench_make_contexts(const char *service) { return bench_make_contexts_of(service, 0); }
+
+bench_contexts *bench_make_contexts_of(const char *service, int32_t type) {
   OM_uint32 minor, major;
+  gss_cred_id_t credential = GSS_C_NO_CREDENTIAL;
+  krb5_enctype wanted = type;
+  if (type != 0) {
+    gss_OID_set_desc mechanisms = {1, (gss_OID)gss_mech_krb5};
+    major = gss_acquire_cred(&minor, GSS_C_NO_NAME, 0, &mechanisms, GSS_C_INITIATE, &credential, NULL, NULL);
+    if (GSS_ERROR(major)) return NULL;
+    major = gss_krb5_set_allowable_enctypes(&minor, credential, 1, &wanted);
+    if (GSS_ERROR(major)) return NULL;
+  }
   gss_buffer_desc text = {strlen(service), (void *)service};
   gss_buffer_desc request = GSS_C_EMPTY_BUFFER, answer = GSS_C_EMPTY_BUFFER, last = GSS_C_EMPTY_BUFFER;
   gss_name_t name = GSS_C_NO_NAME;
@@ -20,18 +32,38 @@ bench_contexts *bench_make_contexts(const char *service) {
   if (!contexts) return NULL;
   major = gss_import_name(&minor, &text, GSS_C_NT_HOSTBASED_SERVICE, &name);
   if (GSS_ERROR(major)) return NULL;
-  major = gss_init_sec_context(&minor, GSS_C_NO_CREDENTIAL, &contexts->initiator, name, (gss_OID)gss_mech_krb5, flags,
+  major = gss_init_sec_context(&minor, credential, &contexts->initiator, name, (gss_OID)gss_mech_krb5, flags,
                                0, NULL, NULL, NULL, &request, NULL, NULL);
   if (GSS_ERROR(major)) return NULL;
   major = gss_accept_sec_context(&minor, &contexts->acceptor, GSS_C_NO_CREDENTIAL, &request, NULL, NULL, NULL, &answer,
                                  NULL, NULL, NULL);
   if (GSS_ERROR(major)) return NULL;
-  major = gss_init_sec_context(&minor, GSS_C_NO_CREDENTIAL, &contexts->initiator, name, (gss_OID)gss_mech_krb5, flags,
+  major = gss_init_sec_context(&minor, credential, &contexts->initiator, name, (gss_OID)gss_mech_krb5, flags,
                                0, NULL, &answer, NULL, &last, NULL, NULL);
   gss_release_buffer(&minor, &request);
   gss_release_buffer(&minor, &answer);
   gss_release_name(&minor, &name);
+  OM_uint32 ignored;
+  gss_release_cred(&ignored, &credential);
   return major == GSS_S_COMPLETE ? contexts : NULL;
+}
+
+size_t bench_context_key(bench_contexts *contexts, int32_t type, uint8_t key[32]) {
+  static gss_OID_desc lucid_context = {12, "\x2a\x86\x48\x86\xf7\x12\x01\x02\x02\x05\x06\x01"};
+  gss_buffer_set_t answer = GSS_C_NO_BUFFER_SET;
+  OM_uint32 minor;
+  size_t length = 0;
+  OM_uint32 major = gss_inquire_sec_context_by_oid(&minor, contexts->initiator, &lucid_context, &answer);
+  if (GSS_ERROR(major) || answer == NULL || answer->count != 1) return 0;
+  gss_krb5_lucid_context_v1_t *lucid = *(gss_krb5_lucid_context_v1_t **)answer->elements[0].value;
+  gss_krb5_lucid_key_t *found = &lucid->cfx_kd.acceptor_subkey;
+  if (lucid->protocol == 1 && (int32_t)found->type == type && found->length <= 32) {
+    length = found->length;
+    memcpy(key, found->data, length);
+  }
+  gss_krb5_free_lucid_sec_context(&minor, lucid);
+  gss_release_buffer_set(&minor, &answer);
+  return length;
 }
 
 int bench_protect(bench_contexts *contexts, int sealed, size_t plaintext, size_t count, double *wrap, double *unwrap) {

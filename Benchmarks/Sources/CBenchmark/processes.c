@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -54,27 +55,45 @@ int64_t bench_faults(pid_t pid) {
   return rest && sscanf(rest + 1, " %*c %*d %*d %*d %*d %*d %*u %llu", &faults) == 1 ? (int64_t)faults : -1;
 }
 
-pid_t bench_spawn(const char *const *arguments, int *output) {
-  int ends[2];
+// Children that have not been ended.
+static _Atomic pid_t children[64];
+
+static void end_children(int signal) {
+  for (size_t index = 0; index < sizeof children / sizeof *children; index++) {
+    if (children[index] > 0) kill(children[index], SIGKILL);
+  }
+  _exit(128 + signal);
+}
+
+static void remember(pid_t old, pid_t new) {
+  for (size_t index = 0; index < sizeof children / sizeof *children; index++) {
+    pid_t expected = old;
+    if (atomic_compare_exchange_strong(&children[index], &expected, new)) return;
+  }
+}
+
+pid_t bench_spawn(const char *const *arguments) {
   pid_t pid;
-  if (pipe2(ends, O_CLOEXEC) != 0) return -1;
   posix_spawn_file_actions_t actions;
+  // None is left behind when this process is told to stop.
+  signal(SIGINT, end_children);
+  signal(SIGTERM, end_children);
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-  posix_spawn_file_actions_adddup2(&actions, ends[1], 1);
+  posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
   int result = posix_spawnp(&pid, arguments[0], &actions, NULL, (char *const *)arguments, environ);
   posix_spawn_file_actions_destroy(&actions);
-  close(ends[1]);
-  if (result != 0) {
-    close(ends[0]);
-    return -1;
-  }
-  *output = ends[0];
+  if (result != 0) return -1;
+  remember(0, pid);
   return pid;
 }
 
+int bench_has_ended(pid_t pid) { return waitpid(pid, NULL, WNOHANG) == pid; }
+
 void bench_end(pid_t pid) {
-  if (pid <= 0 || kill(pid, SIGTERM) != 0) return;
+  if (pid <= 0) return;
+  remember(pid, 0);
+  if (kill(pid, SIGTERM) != 0) return;
   for (int wait = 0; wait < 300; wait++) {
     if (waitpid(pid, NULL, WNOHANG) == pid) return;
     usleep(10000);
@@ -90,9 +109,22 @@ int bench_write_file(const char *path, const char *text) {
   return fclose(file) == 0 && written;
 }
 
-int bench_raise_descriptor_limit(void) {
+uint64_t bench_raise_descriptor_limit(uint64_t wanted) {
   struct rlimit limit;
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return 0;
-  limit.rlim_cur = limit.rlim_max;
-  return setrlimit(RLIMIT_NOFILE, &limit) == 0;
+  if (limit.rlim_cur >= wanted) return limit.rlim_cur;
+  // The hard limit goes up only for those who may.
+  struct rlimit more = {wanted, wanted > limit.rlim_max ? wanted : limit.rlim_max};
+  if (setrlimit(RLIMIT_NOFILE, &more) != 0) {
+    limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
+    setrlimit(RLIMIT_NOFILE, &limit);
+  }
+  return getrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : 0;
+}
+
+void bench_run(const char *command, char *output, size_t room) {
+  FILE *pipe = popen(command, "r");
+  size_t count = pipe ? fread(output, 1, room - 1, pipe) : 0;
+  output[count] = 0;
+  if (pipe && pclose(pipe) != 0) output[0] = 0;
 }

@@ -2,24 +2,28 @@ import CBenchmark
 
 /// Measures what the project promises about speed, everything in one run.
 ///
-/// With `relay PORT TARGET` it is the measured program itself: the relay handlers alone, as a child of the real run.
+/// With `relay PORT TARGET` or `copy PORT TARGET` it is a measured program itself, as a child of the real run: the relay
+/// handlers alone, and the plainest relay there is.
 @main
 struct Benchmarks {
   static func main() async throws {
     let arguments = CommandLine.arguments
-    if arguments.count == 4, arguments[1] == "relay", let port = Int(arguments[2]), let target = Int(arguments[3]) {
-      return try await RelayChild.run(port: port, target: target)
+    if arguments.count == 4, let port = UInt16(arguments[2]), let target = UInt16(arguments[3]) {
+      if arguments[1] == "relay" { return try await RelayChild.run(port: Int(port), target: Int(target)) }
+      if arguments[1] == "copy" { return bench_copy(port, target) }
     }
-    guard let options = Options(arguments) else { return print(Options.usage) }
-    _ = bench_raise_descriptor_limit()
+    guard let options = Options(arguments) else {
+      progress(Options.usage)
+      return exitWithUsage()
+    }
+    let machine = Machine()
     let stage = try await Stage.start(options)
     do {
-      let report = try await Self.measure(stage, options)
+      var report = try await Self.measure(stage, options)
+      report.machine = machine
       await stage.stop()
-      print(report.table)
-      if let path = options.json, bench_write_file(path, report.json) != 1 {
-        throw BenchmarkError("cannot write \(path)")
-      }
+      print(report.markdown)
+      if let folder = options.output { try report.write(to: folder) }
     } catch {
       await stage.stop()
       throw error
@@ -27,17 +31,21 @@ struct Benchmarks {
   }
 
   private static func measure(_ stage: Stage, _ options: Options) async throws -> Report {
-    var report = Report()
-    // Before the gateway has had traffic, whose memory idle sessions would be given again.
-    report.memory = try await stage.measureMemory(sessions: options.sessions)
-    let library = try Library(stage)
-    // Every round measures everything, so that what else the machine does falls on all alike.
-    for round in 0...options.rounds {
+    var report = Report(options: options)
+    if options.measures(.memory) { report.add(try stage.measureMemory()) }
+    let measuresInRounds = options.scenarios.contains { $0 != .memory }
+    let library = options.measures(.library) ? try Library() : nil
+    let engine = options.measures(.engine) ? try Engine() : nil
+    let streams = Streams(stage)
+    // Every round measures everything, so that what else the machine does falls on all alike. The first warms up.
+    for round in 0...options.rounds where measuresInRounds {
       var figures = Figures()
-      try library.measure(&figures, megabytes: options.megabytes)
-      try await stage.measureStreams(&figures, options)
-      try await stage.measureRoundTrips(&figures, count: options.roundTrips)
-      // The first round warms up.
+      try library?.measure(&figures, megabytes: options.megabytes)
+      try engine?.measure(&figures)
+      if options.measures(.clear) { try streams.measureClear(&figures) }
+      if options.measures(.streams) { try streams.measureProtected(&figures) }
+      if options.measures(.handshakes) { try stage.measureHandshakes(&figures) }
+      if options.measures(.roundTrips) { try stage.measureRoundTrips(&figures) }
       if round > 0 { report.add(figures) }
       progress("round \(round) of \(options.rounds)")
     }
@@ -48,4 +56,7 @@ struct Benchmarks {
 struct BenchmarkError: Error, CustomStringConvertible {
   let description: String
   init(_ description: String) { self.description = description }
+
+  /// What the load in C says about its last failure.
+  static func load(_ what: String) -> BenchmarkError { BenchmarkError("\(what): \(String(cString: bench_failure()))") }
 }

@@ -2,7 +2,7 @@ import CBenchmark
 import Glibc
 
 /// A program that runs beside this one, and what it has cost so far.
-struct Child {
+final class Child: Sendable {
   let process: pid_t
   /// Where it listens on 127.0.0.1.
   let port: UInt16
@@ -12,11 +12,10 @@ struct Child {
     var strings: [UnsafePointer<CChar>?] = arguments.map { UnsafePointer(strdup($0)) }
     defer { for string in strings { free(UnsafeMutablePointer(mutating: string)) } }
     strings.append(nil)
-    var output: Int32 = -1
-    self.process = bench_spawn(strings, &output)
+    self.process = bench_spawn(strings)
     self.port = port
     guard self.process > 0 else { throw BenchmarkError("cannot start \(arguments[0])") }
-    guard bench_await_port(port) == 1 else {
+    guard bench_await_port(port, self.process) == 1 else {
       self.end()
       throw BenchmarkError("\(arguments.joined(separator: " ")) does not listen on port \(port)")
     }

@@ -9,7 +9,7 @@ struct Library {
   private let plain: OpaquePointer
   private let pair: PairBox
 
-  init(_ stage: Stage) throws {
+  init() throws {
     guard let plain = bench_make_contexts(Stage.service) else { throw BenchmarkError("no contexts in C") }
     self.plain = plain
     self.pair = try PairBox()
@@ -26,11 +26,15 @@ struct Library {
         guard bench_protect(self.plain, sealed ? 1 : 0, size, count, &wrap, &unwrap) == 1 else {
           throw BenchmarkError("the library fails")
         }
-        figures.record("library wrap, level \(level), \(size)", cpu: wrap, octets: octets)
-        figures.record("library unwrap, level \(level), \(size)", cpu: unwrap, octets: octets)
         let binding = try self.pair.protect(sealed: sealed, size: size, count: count)
-        figures.record("binding wrap, level \(level), \(size)", cpu: binding.wrap, octets: octets)
-        figures.record("binding unwrap, level \(level), \(size)", cpu: binding.unwrap, octets: octets)
+        for (row, seconds) in [
+          ("gss_wrap", wrap), ("gss_unwrap", unwrap), ("binding, wrap", binding.wrap),
+          ("binding, unwrap", binding.unwrap),
+        ] {
+          let row = "\(row), level \(level), \(size) octets"
+          figures.record(.library, row, Column.cpu, seconds / (octets / 1e9))
+          figures.record(.library, row, Column.perCore, octets / 1e9 / seconds)
+        }
       }
     }
   }

@@ -1,89 +1,90 @@
+import CBenchmark
+
 /// All rounds together.
 struct Report {
-  var memory: MemoryFigures?
+  /// A figure that is promised, with its limit.
+  struct Promise {
+    var name: String
+    var value: Double
+    var limit: Double
+    var isAtMost = true
+
+    var isHeld: Bool { self.isAtMost ? self.value <= self.limit : self.value >= self.limit }
+  }
+
+  var machine: Machine?
+  let options: Options
   private var rounds: [Figures] = []
+
+  init(options: Options) { self.options = options }
 
   mutating func add(_ figures: Figures) { self.rounds.append(figures) }
 
-  /// The median over the rounds.
-  func figure(_ name: String) -> Double { median(self.rounds.compactMap { $0.values[name] }) }
-
-  /// The median of a quotient that is taken within each round.
-  private func quotient(_ body: (Figures) -> Double?) -> Double { median(self.rounds.compactMap(body)) }
-
-  /// What is promised: each figure with its limit.
-  var promises: [(name: String, value: Double, isAtMost: Bool, limit: Double)] {
-    var promises: [(name: String, value: Double, isAtMost: Bool, limit: Double)] = []
-    for level in [1, 2] {
-      for (direction, call) in [("down", "wrap"), ("up", "unwrap")] {
-        let value = self.quotient { figures in
-          guard let gateway = figures.values["gateway \(direction), level \(level): CPU s/GB"],
-            let library = figures.values["library \(call), level \(level), 65000: CPU s/GB"],
-            let relay = figures.values["relay \(direction): CPU s/GB"]
-          else { return nil }
-          return gateway / (library + relay)
-        }
-        promises.append(
-          ("gateway \(direction), level \(level), CPU ÷ (library \(call) + clear relay)", value, true, 1.25))
-      }
-    }
-    for direction in ["down", "up"] {
-      for other in ["haproxy", "haproxy, splice"] {
-        let value = self.quotient { figures in
-          guard let ours = figures.values["relay \(direction): GB/s"],
-            let theirs = figures.values["\(other) \(direction): GB/s"]
-          else { return nil }
-          return ours / theirs
-        }
-        if value.isFinite { promises.append(("clear relay \(direction), GB/s ÷ \(other)", value, false, 1)) }
-      }
-    }
-    let added = self.quotient { figures in
-      guard let proxied = figures.values["gateway, level 2: p50 ms"], let direct = figures.values["direct: p50 ms"]
-      else { return nil }
-      return proxied - direct
-    }
-    promises.append(("round trip of 1 octet, level 2, p50 above direct, ms", added, true, 0.1))
-    if let memory = self.memory { promises.append(("idle level 2 session, KiB resident", memory.perSession, true, 64)) }
-    return promises
+  /// Over the rounds in which it was measured.
+  func values(_ scenario: Scenario, _ row: String, _ column: String) -> [Double] {
+    self.rounds.compactMap { $0.value(scenario, row, column) }
   }
 
-  var table: String {
-    let names = Set(self.rounds.flatMap(\.values.keys)).sorted()
-    let width = (names.map(\.count) + self.promises.map(\.name.count)).max() ?? 0
-    func padded(_ name: String) -> String { name + String(repeating: " ", count: width - name.count) }
-    func aligned(_ value: String) -> String { String(repeating: " ", count: max(0, 9 - value.count)) + value }
-    var lines = ["Medians of \(self.rounds.count) rounds, and the least and the most", ""]
-    for name in names {
-      let values = self.rounds.compactMap { $0.values[name] }
-      let numbers = [median(values), values.min() ?? .nan, values.max() ?? .nan]
-      lines.append("\(padded(name))  \(numbers.map { aligned(fixed($0, 3)) }.joined(separator: " "))")
-    }
-    lines += ["", "Promises", ""]
-    for promise in self.promises {
-      let holds = promise.isAtMost ? promise.value <= promise.limit : promise.value >= promise.limit
-      lines.append(
-        "\(padded(promise.name))  \(aligned(fixed(promise.value, 3)))  \(promise.isAtMost ? "at most " : "at least") "
-          + "\(fixed(promise.limit, 2))  \(holds ? "held" : "MISSED")")
-    }
-    return lines.joined(separator: "\n")
+  func median(_ scenario: Scenario, _ row: String, _ column: String) -> Double? {
+    let values = self.values(scenario, row, column)
+    return values.isEmpty ? nil : benchmarks.median(values)
   }
 
-  var json: String {
-    let names = Set(self.rounds.flatMap(\.values.keys)).sorted()
+  /// The median of what is taken within each round.
+  func median(_ body: (Figures) -> Double?) -> Double? {
+    let values = self.rounds.compactMap(body)
+    return values.isEmpty ? nil : benchmarks.median(values)
+  }
+
+  /// In the order in which they were first recorded.
+  func rows(_ scenario: Scenario) -> [String] { self.distinct(scenario, \.row) }
+  func columns(_ scenario: Scenario) -> [String] { self.distinct(scenario, \.column) }
+
+  private func distinct(_ scenario: Scenario, _ part: KeyPath<Figures.Key, String>) -> [String] {
+    var found: [String] = []
+    for round in self.rounds {
+      for key in round.keys where key.scenario == scenario && !found.contains(key[keyPath: part]) {
+        found.append(key[keyPath: part])
+      }
+    }
+    return found
+  }
+
+  func write(to folder: String) throws {
+    for (name, text) in [("results.md", self.markdown), ("results.svg", self.plot), ("results.json", self.json)] {
+      guard bench_write_file("\(folder)/\(name)", text) == 1 else {
+        throw BenchmarkError("cannot write \(folder)/\(name)")
+      }
+    }
+  }
+
+  /// Every round's figures, and the promises.
+  private var json: String {
     func number(_ value: Double) -> String { value.isFinite ? fixed(value, 6) : "null" }
-    let figures = names.map { name in
-      "    \"\(name)\": [\(self.rounds.compactMap { $0.values[name] }.map(number).joined(separator: ", "))]"
+    func quoted(_ text: String) -> String { "\"\(text.filter { $0 != "\"" && $0 != "\\" && $0 != "\n" })\"" }
+    let figures = Scenario.allCases.flatMap { scenario in
+      self.rows(scenario).flatMap { row in
+        self.columns(scenario).compactMap { column -> String? in
+          let values = self.values(scenario, row, column).map(number).joined(separator: ", ")
+          guard !values.isEmpty else { return nil }
+          return "    {\"scenario\": \(quoted(scenario.rawValue)), \"row\": \(quoted(row)), "
+            + "\"column\": \(quoted(column)), \"rounds\": [\(values)]}"
+        }
+      }
     }
     let promises = self.promises.map { promise in
-      "    {\"name\": \"\(promise.name)\", \"value\": \(number(promise.value)), "
+      "    {\"name\": \(quoted(promise.name)), \"value\": \(number(promise.value)), "
         + "\"\(promise.isAtMost ? "atMost" : "atLeast")\": \(number(promise.limit))}"
     }
+    let machine = (self.machine?.lines ?? []).map { "    \(quoted($0))" }
     return """
       {
-        "rounds": {
+        "machine": [
+      \(machine.joined(separator: ",\n"))
+        ],
+        "figures": [
       \(figures.joined(separator: ",\n"))
-        },
+        ],
         "promises": [
       \(promises.joined(separator: ",\n"))
         ]

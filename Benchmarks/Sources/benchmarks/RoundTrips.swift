@@ -1,79 +1,38 @@
 import CBenchmark
-import NIOCore
-import SOCKSCore
 
 extension Stage {
-  /// Round trips of one octet at level 2, beside those of a direct connection with the same client and of
-  /// one through our clear relay; they take turns.
-  func measureRoundTrips(_ figures: inout Figures, count: Int) async throws {
-    let direct = try await RoundTrips.begin(on: self.connectInClear(to: self.target))
-    let relayed = try await RoundTrips.begin(on: self.connectInClear(to: self.relay.port))
-    let proxied = try await RoundTrips.begin(on: self.connect(level: .confidentiality))
-    var times: (direct: [Double], relayed: [Double], proxied: [Double]) = ([], [], [])
-    for _ in 0..<20 {
-      times.direct += try await direct.run(count / 20)
-      times.relayed += try await relayed.run(count / 20)
-      times.proxied += try await proxied.run(count / 20)
+  /// Round trips of one octet, all ways taking turns; then again with a stream down beside them, each on its own way.
+  func measureRoundTrips(_ figures: inout Figures) throws {
+    var ways: [(name: String, way: bench_way)] = [
+      ("direct", bench_way(port: self.target, protection: Int32(bench_direct), target: self.target))
+    ]
+    ways += self.clear.filter { $0.name == Name.relay }.map { ($0.name, $0.way) }
+    for gateway in self.gateways {
+      ways += self.options.levels.map { ("\(gateway.name), level \($0)", gateway.way(level: $0)) }
     }
-    figures.record("direct", times: times.direct)
-    figures.record("relay", times: times.relayed)
-    figures.record("gateway, level 2", times: times.proxied)
-    direct.end()
-    relayed.end()
-    proxied.end()
-  }
-}
-
-/// One octet there and back, again and again, on one channel.
-private final class RoundTrips: ChannelInboundHandler, @unchecked Sendable {
-  typealias InboundIn = ByteBuffer
-
-  private let channel: any Channel
-  private var done: EventLoopPromise<[Double]>?
-  private var remaining = 0
-  private var sent = 0.0
-  private var times: [Double] = []
-
-  private init(_ channel: any Channel) { self.channel = channel }
-
-  static func begin(on channel: any Channel) async throws -> RoundTrips {
-    let trips = RoundTrips(channel)
-    try await channel.eventLoop.submit {
-      try channel.pipeline.syncOperations.addHandler(trips)
-      channel.writeAndFlush(ByteBuffer.command(UInt8(ascii: "E")), promise: nil)
-    }.get()
-    return trips
+    for isLoaded in [false, true] {
+      let times = try ways.map { (name: $0.name, seconds: try self.roundTrips($0.way, $0.name, isLoaded: isLoaded)) }
+      let p50 = times.map { percentile($0.seconds, 50) * 1_000 }
+      for (index, way) in times.enumerated() {
+        let row = way.name + (isLoaded ? ", a stream beside" : "")
+        figures.record(.roundTrips, row, Column.p50, p50[index])
+        figures.record(.roundTrips, row, Column.p99, percentile(way.seconds, 99) * 1_000)
+        if index > 0 { figures.record(.roundTrips, row, "p50 above direct, ms", p50[index] - p50[0]) }
+        if index > 1 { figures.record(.roundTrips, row, "p50 above clear relay, ms", p50[index] - p50[1]) }
+      }
+    }
   }
 
-  /// The seconds of each.
-  func run(_ count: Int) async throws -> [Double] {
-    try await self.channel.eventLoop.flatSubmit {
-      let done = self.channel.eventLoop.makePromise(of: [Double].self)
-      self.done = done
-      self.remaining = max(1, count)
-      self.times = []
-      self.send()
-      return done.futureResult
-    }.get()
+  private func roundTrips(_ way: bench_way, _ name: String, isLoaded: Bool) throws -> [Double] {
+    guard let connection = bench_connect(way, 0) else { throw BenchmarkError.load(name) }
+    defer { bench_close(connection) }
+    let load = isLoaded ? bench_begin_load(way) : nil
+    defer { if let load { _ = bench_end_load(load) } }
+    var times = [Double](repeating: 0, count: self.options.roundTrips)
+    // The first ones wake what sleeps.
+    guard bench_round_trips(connection, min(50, times.count), &times) == 1,
+      bench_round_trips(connection, times.count, &times) == 1
+    else { throw BenchmarkError.load(name) }
+    return times
   }
-
-  func end() { self.channel.close(promise: nil) }
-
-  private func send() {
-    self.sent = bench_now()
-    self.channel.writeAndFlush(ByteBuffer(integer: UInt8(0x2a)), promise: nil)
-    self.channel.read()
-  }
-
-  func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-    self.times.append(bench_now() - self.sent)
-    self.remaining -= 1
-    if self.remaining > 0 { return self.send() }
-    self.done?.succeed(self.times)
-    self.done = nil
-  }
-
-  func channelInactive(context: ChannelHandlerContext) { self.done?.fail(BenchmarkError("the connection was lost")) }
-
-  func errorCaught(context: ChannelHandlerContext, error: any Error) { self.done?.fail(error) }
 }

@@ -1,52 +1,64 @@
 import CBenchmark
 import GSSAPI
-import NIOCore
-import NIOPosix
-import SOCKSClient
-import SOCKSCore
-import SOCKSGSSAPI
+import Glibc
 import ThrowawayRealm
 
-/// All that is measured, running: a realm, a target, the gateway, our clear relay, and HAProxy where it is installed.
+/// All that is measured, running: a realm, a target, gateways, and what they are compared with.
 final class Stage: Sendable {
   static let service = "socks@localhost"
 
+  let options: Options
   let target: UInt16
-  let gateway: Child
-  let relay: Child
-  /// HAProxy in TCP mode with one thread; with splicing and without it.
-  let haproxy: [(name: String, child: Child)]
-  let pool = StepPool(threads: 2, limit: 2_000)
+  /// One for each engine that is asked for.
+  let gateways: [Gateway]
+  /// Ways to the target without protection, by name; ours are ``Name/relay`` and ``Name/copy``.
+  let clear: [(name: String, child: Child, way: bench_way)]
   private let realm: KerberosRealm
 
+  enum Name {
+    static let relay = "clear relay"
+    static let copy = "copy in C"
+  }
+
   private init(
-    realm: KerberosRealm, target: UInt16, gateway: Child, relay: Child, haproxy: [(name: String, child: Child)]
+    options: Options, realm: KerberosRealm, target: UInt16, gateways: [Gateway],
+    clear: [(name: String, child: Child, way: bench_way)]
   ) {
+    self.options = options
     self.realm = realm
     self.target = target
-    self.gateway = gateway
-    self.relay = relay
-    self.haproxy = haproxy
+    self.gateways = gateways
+    self.clear = clear
   }
 
   static func start(_ options: Options) async throws -> Stage {
+    // A session has two ends here and two in the gateway.
+    let most = options.measures(.memory) ? (options.sessions.last ?? 0) : 0
+    _ = bench_raise_descriptor_limit(UInt64(4_000 + 2 * most))
     let realm = try await KerberosRealm.start()
     do {
       try KerberosEnvironment.adopt(realm.environment)
       try await realm.addPrincipal("socks/localhost")
+      // The scenario of the engine asks for session keys of each type.
+      try await realm.run(
+        ["kadmin.local", "-r", realm.name, "setstr", "socks/localhost", "session_enctypes", Engine.typeNames])
       try await realm.addPrincipal("user")
       try await realm.exportKeytab(["socks/localhost"], to: "\(realm.folder)/default.keytab")
       try await realm.exportKeytab(["user"], to: "\(realm.folder)/user.keytab")
       try await realm.obtainTicket(
         for: "user", keytab: "\(realm.folder)/user.keytab", cache: "FILE:\(realm.folder)/default.ccache")
+      guard bench_take_tickets(self.service) == 1 else { throw BenchmarkError.load("tickets") }
       let target = bench_start_target()
       guard target > 0 else { throw BenchmarkError("no target") }
-      let gateway = try Self.startGateway(options.garterd, folder: realm.folder)
-      let relayPort = bench_free_port()
-      let relay = try Child(["/proc/self/exe", "relay", "\(relayPort)", "\(target)"], port: relayPort)
+      var gateways: [Gateway] = []
+      if options.scenarios.contains(where: { [.streams, .handshakes, .roundTrips].contains($0) }) {
+        for engine in options.engines {
+          gateways.append(try Gateway(options, engine: engine, folder: realm.folder, target: target))
+        }
+      }
       return Stage(
-        realm: realm, target: target, gateway: gateway, relay: relay,
-        haproxy: Self.startHAProxy(folder: realm.folder, target: target))
+        options: options, realm: realm, target: target, gateways: gateways,
+        clear: try Self.startClear(options, folder: realm.folder, target: target))
     } catch {
       await realm.stop()
       throw error
@@ -54,79 +66,69 @@ final class Stage: Sendable {
   }
 
   func stop() async {
-    self.gateway.end()
-    self.relay.end()
-    for proxy in self.haproxy { proxy.child.end() }
-    await self.pool.shutdown()
+    for gateway in self.gateways { gateway.end() }
+    for relay in self.clear { relay.child.end() }
     await self.realm.stop()
   }
 
-  private static func startGateway(_ program: String, folder: String) throws -> Child {
+  /// A gateway that has had no traffic.
+  func startFreshGateway(engine: String?) throws -> Gateway {
+    try Gateway(self.options, engine: engine, folder: self.realm.folder, target: self.target)
+  }
+
+  private static func startClear(
+    _ options: Options, folder: String, target: UInt16
+  ) throws -> [(name: String, child: Child, way: bench_way)] {
+    var relays: [(name: String, child: Child, way: bench_way)] = []
+    func isDirect(_ port: UInt16) -> bench_way {
+      bench_way(port: port, protection: Int32(bench_direct), target: target)
+    }
+    if options.measures(.clear) || options.measures(.roundTrips) || options.measures(.streams) {
+      let port = bench_free_port()
+      let relay = try Child(["/proc/self/exe", "relay", "\(port)", "\(target)"], port: port)
+      relays.append((Name.relay, relay, isDirect(port)))
+    }
+    guard options.measures(.clear) else { return relays }
     let port = bench_free_port()
-    let path = "\(folder)/garterd.yaml"
+    relays.append(
+      (Name.copy, try Child(["/proc/self/exe", "copy", "\(port)", "\(target)"], port: port), isDirect(port)))
+    for (name, option) in [("HAProxy", "no option splice-auto"), ("HAProxy, splice", "option splice-auto")] {
+      guard let child = self.startHAProxy(option, folder: folder, target: target) else {
+        progress("\(name) does not run: left out")
+        continue
+      }
+      relays.append((name, child, isDirect(child.port)))
+    }
+    let socksPort = bench_free_port()
+    if let child = try? Child(["microsocks", "-i", "127.0.0.1", "-p", "\(socksPort)"], port: socksPort) {
+      let way = bench_way(port: socksPort, protection: Int32(bench_clear_socks), target: target)
+      relays.append(("microsocks", child, way))
+    } else {
+      progress("microsocks does not run: left out")
+    }
+    return relays
+  }
+
+  /// TCP mode, one thread.
+  private static func startHAProxy(_ option: String, folder: String, target: UInt16) -> Child? {
+    let port = bench_free_port()
+    let path = "\(folder)/haproxy-\(port).cfg"
     let configuration = """
-      listen:
-        - address: 127.0.0.1:\(port)
-      kerberos:
-        keytab: \(folder)/default.keytab
-        replay_cache: \(folder)/replay
-      rules:
-        - allow: [connect]
-          principals: ["*@GARTER.TEST"]
-          to: [127.0.0.0/8]
+      global
+        nbthread 1
+        maxconn 1000
+      defaults
+        mode tcp
+        timeout connect 5s
+        timeout client 5m
+        timeout server 5m
+        \(option)
+      listen relay
+        bind 127.0.0.1:\(port)
+        server target 127.0.0.1:\(target)
 
       """
-    guard bench_write_file(path, configuration) == 1 else { throw BenchmarkError("cannot write \(path)") }
-    return try Child([program, "run", "--config", path, "--log-level", "error"], port: port)
-  }
-
-  private static func startHAProxy(folder: String, target: UInt16) -> [(name: String, child: Child)] {
-    [("haproxy", ""), ("haproxy, splice", "option splice-auto")].compactMap { name, option in
-      let port = bench_free_port()
-      let path = "\(folder)/haproxy-\(port).cfg"
-      let configuration = """
-        global
-          nbthread 1
-          maxconn 100
-        defaults
-          mode tcp
-          timeout connect 5s
-          timeout client 5m
-          timeout server 5m
-          \(option)
-        listen relay
-          bind 127.0.0.1:\(port)
-          server target 127.0.0.1:\(target)
-
-        """
-      guard bench_write_file(path, configuration) == 1,
-        let child = try? Child(
-          ["env", "PATH=/usr/sbin:/usr/bin:/bin", "haproxy", "-db", "-q", "-f", path], port: port)
-      else {
-        progress("\(name) does not run: left out")
-        return nil
-      }
-      return (name, child)
-    }
-  }
-
-  /// A connection to the target through the gateway.
-  func connect(level: ProtectionLevel) async throws -> any Channel {
-    var configuration = ProxyConnector.Configuration(
-      gateway: SOCKSAddress(host: try SOCKSHost("localhost"), port: self.gateway.port))
-    configuration.level = level
-    let connector = ProxyConnector(configuration, pool: self.pool)
-    let proxied = try await connector.connect(to: SOCKSAddress(.v4(0x7f00_0001), port: self.target))
-    guard proxied.protection?.level == level else { throw BenchmarkError("another level was agreed") }
-    return proxied.channel
-  }
-
-  /// A connection to a port of ours without protection.
-  func connectInClear(to port: UInt16) async throws -> any Channel {
-    try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-      .channelOption(.autoRead, value: false)
-      .channelOption(.maxMessagesPerRead, value: 1)
-      .channelOption(.tcpOption(.tcp_nodelay), value: 1)
-      .connect(host: "127.0.0.1", port: Int(port)).get()
+    guard bench_write_file(path, configuration) == 1 else { return nil }
+    return try? Child(["env", "PATH=/usr/sbin:/usr/bin:/bin", "haproxy", "-db", "-q", "-f", path], port: port)
   }
 }

@@ -1,113 +1,92 @@
 import CBenchmark
-import NIOCore
-import NIOPosix
-import SOCKSCore
 
-extension Stage {
-  /// One connection at a time, down and up: through our clear relay and HAProxy, then through the gateway.
-  func measureStreams(_ figures: inout Figures, _ options: Options) async throws {
-    let clear = UInt64(options.clearMegabytes) * 1_000_000
-    for (name, child) in [("relay", self.relay)] + self.haproxy {
-      for (direction, command) in [("down", "D"), ("up", "U")] {
-        let letter = CChar(bitPattern: UInt8(ascii: Unicode.Scalar(command) ?? "D"))
-        let meter = Meter(child)
-        guard bench_load(child.port, letter, clear) == clear else { throw BenchmarkError("\(name) lost octets") }
-        meter.record(&figures, "\(name) \(direction)", octets: Double(clear))
+/// Columns that more than one scenario has.
+enum Column {
+  static let throughput = "GB/s"
+  static let perCore = "GB/s of a core"
+  static let cpu = "CPU s/GB"
+  static let gatewayCPU = "gateway CPU s/GB"
+  static let bridgeCPU = "bridge CPU s/GB"
+  static let faults = "page faults/GB"
+  static let p50 = "p50 ms"
+  static let p99 = "p99 ms"
+}
+
+/// Octets per second through relays, gateway and bridge.
+final class Streams {
+  static let directions: [(name: String, letter: CChar)] = [("down", 0x44), ("up", 0x55)]
+
+  private let stage: Stage
+  /// What a stream takes, so that each lasts about as long: known after the first round.
+  private var amounts: [String: UInt64] = [:]
+
+  init(_ stage: Stage) { self.stage = stage }
+
+  /// Through relays without protection, one connection at a time.
+  func measureClear(_ figures: inout Figures) throws {
+    for relay in self.stage.clear {
+      for direction in Self.directions {
+        let row = "\(relay.name), \(direction.name)"
+        let result = try self.run(
+          relay.way, direction.letter, tls: false, connections: 1, row, processes: [relay.child], first: 200_000_000)
+        figures.record(.clear, row, Column.throughput, result.throughput)
+        figures.record(.clear, row, Column.cpu, result.cpu[0])
       }
     }
-    let octets = options.megabytes * 1_000_000
-    for level in [ProtectionLevel.integrity, .confidentiality] {
-      for (direction, command) in [("down", UInt8(ascii: "D")), ("up", UInt8(ascii: "U"))] {
-        let channel = try await self.connect(level: level)
-        let meter = Meter(self.gateway)
-        try await StreamLoad.run(on: channel, command: command, octets: octets)
-        meter.record(&figures, "gateway \(direction), level \(level.rawValue)", octets: Double(octets))
+  }
+
+  /// Through gateways with the client here, and through a bridge and the gateway.
+  func measureProtected(_ figures: inout Figures) throws {
+    for gateway in self.stage.gateways {
+      for level in self.stage.options.levels {
+        for count in self.stage.options.connections {
+          for direction in Self.directions {
+            try self.measure(gateway, level, count, direction, &figures)
+          }
+        }
       }
     }
   }
-}
 
-/// The clock and a child's counters at one moment.
-private struct Meter {
-  private let child: Child
-  private let began = bench_now()
-  private let cpu: Double
-  private let faults: Int64
-
-  init(_ child: Child) {
-    self.child = child
-    self.cpu = child.cpu
-    self.faults = child.faults
+  static func row(_ name: String, level: Int, connections: Int, direction: String) -> String {
+    "\(name), level \(level)\(level == 3 ? " (TLS inside)" : ""), × \(connections), \(direction)"
   }
 
-  func record(_ figures: inout Figures, _ name: String, octets: Double) {
-    figures.record(name, cpu: self.child.cpu - self.cpu, octets: octets)
-    figures.values["\(name): GB/s"] = octets / 1e9 / (bench_now() - self.began)
-    figures.values["\(name): page faults/GB"] = Double(self.child.faults - self.faults) / (octets / 1e9)
-  }
-}
-
-/// The client's end of a stream in one direction.
-private final class StreamLoad: ChannelInboundHandler {
-  typealias InboundIn = ByteBuffer
-  typealias OutboundOut = ByteBuffer
-
-  private static let chunk = ByteBuffer(repeating: 0, count: 256 * 1_024)
-
-  private let done: EventLoopPromise<Void>
-  private var toReceive: Int
-  private var toSend: Int
-
-  private init(_ done: EventLoopPromise<Void>, toReceive: Int, toSend: Int) {
-    self.done = done
-    self.toReceive = toReceive
-    self.toSend = toSend
+  private func measure(
+    _ gateway: Gateway, _ level: Int, _ count: Int, _ direction: (name: String, letter: CChar),
+    _ figures: inout Figures
+  ) throws {
+    let row = Self.row(gateway.name, level: level, connections: count, direction: direction.name)
+    let result = try self.run(
+      gateway.way(level: level), direction.letter, tls: level == 3, connections: count, row,
+      processes: [gateway.child], first: 32_000_000)
+    figures.record(.streams, row, Column.throughput, result.throughput)
+    figures.record(.streams, row, Column.gatewayCPU, result.cpu[0])
+    guard let way = gateway.bridgedWay(level: level), let bridge = gateway.bridges[level] else { return }
+    let bridged = Self.row("bridge + \(gateway.name)", level: level, connections: count, direction: direction.name)
+    let both = try self.run(
+      way, direction.letter, tls: level == 3, connections: count, bridged, processes: [gateway.child, bridge],
+      first: 32_000_000)
+    figures.record(.streams, bridged, Column.throughput, both.throughput)
+    figures.record(.streams, bridged, Column.gatewayCPU, both.cpu[0])
+    figures.record(.streams, bridged, Column.bridgeCPU, both.cpu[1])
   }
 
-  static func run(on channel: any Channel, command: UInt8, octets: Int) async throws {
-    let isDown = command == UInt8(ascii: "D")
-    try await channel.eventLoop.flatSubmit {
-      let done = channel.eventLoop.makePromise(of: Void.self)
-      let load = StreamLoad(done, toReceive: isDown ? octets : 1, toSend: isDown ? 0 : octets)
-      do {
-        try channel.pipeline.syncOperations.addHandler(load)
-        channel.writeAndFlush(ByteBuffer.command(command, count: octets), promise: nil)
-        load.send(channel)
-        load.send(channel)
-        channel.read()
-      } catch {
-        done.fail(error)
-      }
-      return done.futureResult
-    }.get()
-    try? await channel.close()
-  }
-
-  /// Two chunks are under way at a time.
-  private func send(_ channel: any Channel) {
-    guard self.toSend > 0 else { return }
-    let chunk = Self.chunk.getSlice(at: 0, length: min(self.toSend, Self.chunk.readableBytes)) ?? ByteBuffer()
-    self.toSend -= chunk.readableBytes
-    channel.writeAndFlush(chunk).assumeIsolated().whenSuccess { self.send(channel) }
-  }
-
-  func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-    self.toReceive -= self.unwrapInboundIn(data).readableBytes
-    if self.toReceive == 0 { self.done.succeed() }
-  }
-
-  func channelReadComplete(context: ChannelHandlerContext) { if self.toReceive > 0 { context.read() } }
-
-  func channelInactive(context: ChannelHandlerContext) { self.done.fail(BenchmarkError("the connection was lost")) }
-
-  func errorCaught(context: ChannelHandlerContext, error: any Error) { self.done.fail(error) }
-}
-
-extension ByteBuffer {
-  /// What the target is asked to do.
-  static func command(_ letter: UInt8, count: Int = 0) -> ByteBuffer {
-    var buffer = ByteBuffer(integer: letter)
-    buffer.writeInteger(UInt64(count))
-    return buffer
+  /// GB/s of wall time, and CPU seconds for each GB of plaintext, by process.
+  private func run(
+    _ way: bench_way, _ letter: CChar, tls: Bool, connections: Int, _ row: String, processes: [Child], first: UInt64
+  ) throws -> (throughput: Double, cpu: [Double]) {
+    let count = self.amounts[row] ?? first
+    guard let streams = bench_prepare_streams(way, letter, tls ? 1 : 0, count, UInt32(connections)) else {
+      throw BenchmarkError.load(row)
+    }
+    defer { bench_release_streams(streams) }
+    let before = processes.map(\.cpu)
+    let seconds = bench_run_streams(streams)
+    guard seconds > 0 else { throw BenchmarkError.load(row) }
+    let gigabytes = Double(count) / 1e9
+    let wanted = Double(count) / seconds * Double(self.stage.options.milliseconds) / 1_000
+    self.amounts[row] = UInt64(min(max(wanted, 16e6), 1e9))
+    return (gigabytes / seconds, zip(processes, before).map { ($0.cpu - $1) / gigabytes })
   }
 }

@@ -25,7 +25,7 @@ public enum FileContents {
   /// A limit above this one (1 GiB) counts as this one.
   public static let maximumLimit = 1 << 30
 
-  private static func read(descriptor: Int32, path: String, limit: Int) throws(FileReadError) -> [UInt8] {
+  static func read(descriptor: Int32, path: String, limit: Int) throws(FileReadError) -> [UInt8] {
     var contents: [UInt8] = []
     var chunk = [UInt8](repeating: 0, count: 65_536)
     while true {

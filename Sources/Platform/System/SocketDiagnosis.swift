@@ -9,7 +9,7 @@ enum SocketDiagnosis {
     case unavailable
   }
 
-  static func find(local: TCPEndpoint, remote: TCPEndpoint) -> Answer {
+  static func find(local: SocketEndpoint, remote: SocketEndpoint) -> Answer {
     let descriptor = socket(PF_NETLINK, Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue), netlinkSocketDiagnosis)
     guard descriptor >= 0 else { return .unavailable }
     defer { close(descriptor) }
@@ -32,7 +32,7 @@ enum SocketDiagnosis {
 
   /// `nlmsghdr` and `inet_diag_req_v2` of <linux/netlink.h> and <linux/inet_diag.h>. Numbers are in the machine's
   /// order, ports and addresses in network order.
-  private static func question(local: TCPEndpoint, remote: TCPEndpoint) -> [UInt8] {
+  private static func question(local: SocketEndpoint, remote: SocketEndpoint) -> [UInt8] {
     let family = UInt8(local.octets.count == 4 ? AF_INET : AF_INET6)
     let anyCookie = native(UInt32.max) + native(UInt32.max)
     let body: [UInt8] =
@@ -45,13 +45,13 @@ enum SocketDiagnosis {
   }
 
   /// `inet_diag_sockid` up to the interface.
-  private static func socketID(local: TCPEndpoint, remote: TCPEndpoint) -> [UInt8] {
+  private static func socketID(local: SocketEndpoint, remote: SocketEndpoint) -> [UInt8] {
     func padded(_ octets: [UInt8]) -> [UInt8] { octets + [UInt8](repeating: 0, count: 16 - octets.count) }
     return bigEndian(local.port) + bigEndian(remote.port) + padded(local.octets) + padded(remote.octets)
   }
 
   /// `nlmsghdr`, then `inet_diag_msg` (72 octets) or `nlmsgerr`.
-  static func read(answer: [UInt8], local: TCPEndpoint, remote: TCPEndpoint) -> Answer {
+  static func read(answer: [UInt8], local: SocketEndpoint, remote: SocketEndpoint) -> Answer {
     guard answer.count >= 20 else { return .unavailable }
     let type = answer[4..<6]
     if type.elementsEqual(native(errorType)) {
@@ -69,9 +69,9 @@ enum SocketDiagnosis {
     return .owner(number(message[64..<68]))
   }
 
-  private static func endpoint(_ message: [UInt8], port: Int, address: Int) -> TCPEndpoint? {
+  private static func endpoint(_ message: [UInt8], port: Int, address: Int) -> SocketEndpoint? {
     let length = message[0] == UInt8(AF_INET) ? 4 : 16
-    return TCPEndpoint(
+    return SocketEndpoint(
       octets: Array(message[address..<address + length]), port: UInt16(message[port]) << 8 | UInt16(message[port + 1]))
   }
 

@@ -1,5 +1,5 @@
-/// One end of a TCP connection.
-public struct TCPEndpoint: Hashable, Sendable {
+/// One end of a TCP connection, or a UDP socket's address.
+public struct SocketEndpoint: Hashable, Sendable {
   /// 4 or 16 octets in network order. An IPv4-mapped address (`::ffff:0:0/96`) has become the IPv4 address it stands for.
   public let octets: [UInt8]
   public let port: UInt16
@@ -28,13 +28,27 @@ public enum SocketOwner {
   ///   - remote: The address and port at the peer's end (`getpeername`).
   /// - Returns: `nil` when the peer's end is no living socket on this machine (in this network namespace): it is
   ///   somewhere else, or its process has closed it. The kernel shows a closed socket as root's; that is never returned.
-  public static func userID(local: TCPEndpoint, remote: TCPEndpoint) -> UserID? {
+  public static func userID(local: SocketEndpoint, remote: SocketEndpoint) -> UserID? {
     // The peer's socket has the two ends the other way round.
     guard local.octets.count == remote.octets.count else { return nil }
     switch SocketDiagnosis.find(local: remote, remote: local) {
     case .owner(let user): return user
     case .none: return nil
-    case .unavailable: return SocketTable.owner(local: remote, remote: local)
+    case .unavailable: return ConnectionTable.owner(local: remote, remote: local)
     }
+  }
+
+  /// Asks the kernel whose socket has sent a datagram: the user who made every UDP socket that may have.
+  ///
+  /// Reads the kernel's tables, which are as long as there are UDP sockets on the machine.
+  ///
+  /// - Parameters:
+  ///   - sender: The address and port that the datagram came from.
+  ///   - receiver: The address and port of the socket that got it.
+  /// - Returns: `nil` when no socket with this address is on this machine (in this network namespace) any more, and when
+  ///   sockets of several users have it.
+  public static func userID(sender: SocketEndpoint, receiver: SocketEndpoint) -> UserID? {
+    guard sender.octets.count == receiver.octets.count else { return nil }
+    return DatagramSocketTable.owner(sender: sender, receiver: receiver)
   }
 }

@@ -1,32 +1,46 @@
-/// The kernel's tables of TCP sockets as text, `/proc/net/tcp` and `tcp6`: for kernels without `sock_diag`.
-enum SocketTable {
+/// The kernel's tables of sockets as text, such as `/proc/net/tcp`.
+struct SocketTable: Sequence, IteratorProtocol {
+  /// One socket.
+  struct Entry {
+    let local: SocketEndpoint
+    let remote: SocketEndpoint
+    /// Nil for a socket that no process has any more: it has no inode, and its owner reads as root.
+    let owner: UserID?
+  }
+
   /// A table of 200,000 sockets has about 30 MiB.
   static let maximumOctets = 32 << 20
 
-  static func owner(local: TCPEndpoint, remote: TCPEndpoint) -> UserID? {
-    // A socket of the IPv6 family may carry an IPv4 connection; it then stands in the second table, mapped.
-    for path in local.octets.count == 4 ? ["/proc/net/tcp", "/proc/net/tcp6"] : ["/proc/net/tcp6"] {
-      guard let table = try? FileContents.read(path: path, limit: maximumOctets) else { continue }
-      if let owner = owner(in: table, local: local, remote: remote) { return owner }
-    }
-    return nil
+  private var lines: ArraySlice<ArraySlice<UInt8>>
+
+  /// - Parameter text: what the kernel says, a line of headings first.
+  init(_ text: [UInt8]) {
+    self.lines = text.split(separator: UInt8(ascii: "\n")).dropFirst()
   }
 
-  /// Looks a connection up in the text of a table.
-  static func owner(in table: [UInt8], local: TCPEndpoint, remote: TCPEndpoint) -> UserID? {
-    for line in table.split(separator: UInt8(ascii: "\n")).dropFirst() {
+  /// Nil when the kernel has no such table.
+  init?(path: String) {
+    guard let text = try? FileContents.read(path: path, limit: Self.maximumOctets) else { return nil }
+    self.init(text)
+  }
+
+  /// The next entry that can be read.
+  mutating func next() -> Entry? {
+    while let line = self.lines.popFirst() {
       let fields = line.split(separator: UInt8(ascii: " "))
       // sl, local_address, rem_address, st, queues, timer, retransmits, uid, timeout, inode
-      guard fields.count >= 10, endpoint(fields[1]) == local, endpoint(fields[2]) == remote else { continue }
-      // A socket that no process has any more has no inode, and its owner reads as root.
-      guard let inode = decimal(fields[9]), inode != 0, let user = decimal(fields[7]) else { return nil }
-      return UserID(exactly: user)
+      guard fields.count >= 10, let local = Self.endpoint(fields[1]), let remote = Self.endpoint(fields[2]) else {
+        continue
+      }
+      let hasProcess = Self.decimal(fields[9]).map { $0 != 0 } ?? false
+      let owner = hasProcess ? Self.decimal(fields[7]).flatMap { UserID(exactly: $0) } : nil
+      return Entry(local: local, remote: remote, owner: owner)
     }
     return nil
   }
 
   /// `0100007F:1F90`: the address in words of 32 bits in the machine's order, the port in the usual one.
-  private static func endpoint(_ field: ArraySlice<UInt8>) -> TCPEndpoint? {
+  private static func endpoint(_ field: ArraySlice<UInt8>) -> SocketEndpoint? {
     let parts = String(decoding: field, as: UTF8.self).split(separator: ":", omittingEmptySubsequences: false)
     guard parts.count == 2, parts[0].count == 8 || parts[0].count == 32, let port = UInt16(parts[1], radix: 16) else {
       return nil
@@ -38,7 +52,7 @@ enum SocketTable {
       octets += [0, 8, 16, 24].map { UInt8(word.littleEndian >> UInt32($0) & 0xFF) }
       digits = digits.dropFirst(8)
     }
-    return TCPEndpoint(octets: octets, port: port)
+    return SocketEndpoint(octets: octets, port: port)
   }
 
   private static func decimal(_ field: ArraySlice<UInt8>) -> UInt64? {

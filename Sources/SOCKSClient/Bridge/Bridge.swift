@@ -122,7 +122,8 @@ public final class Bridge: Service {
       throw ChannelError.ioOnClosedChannel
     }
     try BridgeSession(
-      channel, connector: self.connector, idleTimeout: self.configuration.idleTimeout, logger: logger
+      channel, connector: self.connector, user: self.configuration.user,
+      idleTimeout: self.configuration.idleTimeout, logger: logger
     ).begin()
   }
 }
@@ -136,10 +137,10 @@ extension Channel {
 }
 
 extension SocketAddress {
-  fileprivate var endpoint: TCPEndpoint? {
+  var endpoint: SocketEndpoint? {
     guard let text = self.ipAddress, let address = IPAddress(text), let port = self.port,
       let port = UInt16(exactly: port)
     else { return nil }
-    return TCPEndpoint(octets: address.octets, port: port)
+    return SocketEndpoint(octets: address.octets, port: port)
   }
 }

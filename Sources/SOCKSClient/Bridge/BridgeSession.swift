@@ -1,28 +1,34 @@
 import Logging
 import NIOCore
+import Platform
 import SOCKSCore
 import SOCKSNIO
 
-/// One local connection and the connection through the gateway that belongs to it, on one event loop.
+/// One local connection, on its event loop. What is done for its request is a ``BridgedRequest``, one type for each
+/// command.
 final class BridgeSession {
   private enum State {
     case negotiating
-    case connecting(SOCKSAddress)
-    case connected(SOCKSAddress, ProxiedChannel)
-    case relaying(SOCKSAddress)
+    case serving(any BridgedRequest)
     case ended
   }
 
-  private let channel: any Channel
-  private let connector: ProxyConnector
+  let connector: ProxyConnector
+  let channel: any Channel
+  /// Whose datagrams are taken.
+  let user: UserID
+  let logger: Logger
   private let idleTimeout: TimeAmount
-  private let logger: Logger
   private let began: NIODeadline
+  private var target: SOCKSAddress = .unspecified
   private var state: State = .negotiating
 
-  init(_ channel: any Channel, connector: ProxyConnector, idleTimeout: TimeAmount, logger: Logger) {
+  init(
+    _ channel: any Channel, connector: ProxyConnector, user: UserID, idleTimeout: TimeAmount, logger: Logger
+  ) {
     self.channel = channel
     self.connector = connector
+    self.user = user
     self.idleTimeout = idleTimeout
     self.logger = logger
     self.began = channel.eventLoop.now
@@ -34,61 +40,118 @@ final class BridgeSession {
       configuration: ServerNegotiation.Configuration(
         methods: [.noAuthentication],
         // Never used: the method is not served.
-        gss: GSSAcceptorSubnegotiation.Configuration(levels: [], requirements: .acceptor(servedNames: []))),
+        gss: GSSAcceptorSubnegotiation.Configuration(levels: [], requirements: .acceptor(servedNames: [])),
+        commands: [.connect, .bind, .udpAssociate]),
       timeouts: NegotiationTimeouts(), selective: .always, establishment: { NoEstablishment() }, delegate: self)
-    try self.channel.pipeline.syncOperations.addHandler(handler)
+    let departure = DepartureHandler { [weak self] in self?.awaitsGateway ?? false }
+    try self.channel.pipeline.syncOperations.addHandlers(departure, handler)
     self.channel.closeFuture.assumeIsolated().whenComplete { _ in self.closed() }
   }
 
-  private func connected(_ proxied: ProxiedChannel, to target: SOCKSAddress) -> SOCKSReply? {
-    guard case .connecting = self.state else {
-      // The local program has gone.
-      proxied.channel.close(promise: nil)
-      return nil
+  private var awaitsGateway: Bool {
+    switch self.state {
+    case .serving(let request): request.awaitsGateway
+    case .negotiating, .ended: false
     }
-    self.state = .connected(target, proxied)
-    return SOCKSReply(code: .succeeded, bound: proxied.boundAddress)
   }
 
   private func closed() {
-    if case .connected(_, let proxied) = self.state { proxied.channel.close(promise: nil) }
+    switch self.state {
+    case .serving(let request): request.abandon()
+    case .negotiating, .ended: break
+    }
     self.state = .ended
   }
 
-  private func ended(_ end: StreamRelaySession.End, target: SOCKSAddress, agreed: String) {
-    self.state = .ended
+  // MARK: For requests
+
+  func makeAttempt() -> ConnectionAttempt { self.connector.makeAttempt(on: self.channel.eventLoop) }
+
+  /// An error of the connector's, which has no others.
+  func described(_ error: any Error) -> ProxyConnectorError {
+    error as? ProxyConnectorError
+      ?? ProxyConnectorError(.internalError, self.connector.configuration, detail: escaped("\(error)"))
+  }
+
+  func log(_ error: ProxyConnectorError) {
+    // With the local program gone, the rest is given up.
+    guard self.channel.isActive else { return }
+    self.logger.error("\(error)", metadata: ["target": "\(escaped(self.target.description))"])
+  }
+
+  func logBegin(agreed: String) {
+    self.logger.info(
+      "session began", metadata: ["target": "\(escaped(self.target.description))", "agreed": "\(agreed)"])
+  }
+
+  /// What every line about the session's end has.
+  func endMetadata(agreed: String, sent: UInt64, received: UInt64) -> Logger.Metadata {
     let milliseconds = (self.channel.eventLoop.now - self.began).nanoseconds / 1_000_000
-    var metadata: Logger.Metadata = [
-      "target": "\(escaped(target.description))", "agreed": "\(agreed)", "sent": "\(end.octetsFromClient)",
-      "received": "\(end.octetsFromTarget)", "milliseconds": "\(milliseconds)",
+    return [
+      "target": "\(escaped(self.target.description))", "agreed": "\(agreed)", "sent": "\(sent)",
+      "received": "\(received)", "milliseconds": "\(milliseconds)",
     ]
-    if let error = end.error {
-      metadata["reason"] = "\(escaped(error.description))"
-      // A local program that goes away in the middle is everyday; a fault of the protected side is not.
-      let level: Logger.Level = end.side == .target && error.fault != .network ? .error : .info
-      self.logger.log(level: level, "session was cut short", metadata: metadata)
-    } else {
-      self.logger.info("session ended", metadata: metadata)
+  }
+
+  /// A relay whose beginning and end are logged.
+  private func makeRelay(with proxied: ProxiedChannel) -> StreamRelaySession {
+    let agreed = proxied.summary
+    self.logBegin(agreed: agreed)
+    let limits = StreamRelaySession.Limits(idle: self.idleTimeout, halfClosedIdle: self.idleTimeout)
+    return StreamRelaySession(eventLoop: self.channel.eventLoop, limits: limits) { end in
+      self.relayEnded(end, agreed: agreed)
     }
+  }
+
+  /// Takes the negotiation's place in the local pipeline, and relays.
+  func relay(_ start: BridgedRequestStart, with proxied: ProxiedChannel) {
+    let relay = self.makeRelay(with: proxied)
+    let pipeline = start.context.pipeline.syncOperations
+    do {
+      try pipeline.addHandler(relay.handler(for: .client), position: .after(start.handler))
+      try proxied.channel.pipeline.syncOperations.addHandler(relay.handler(for: .target))
+    } catch {
+      relay.end(SOCKSError(.connectionClosed, "the gateway closed the connection"))
+      proxied.channel.close(promise: nil)
+      return start.context.close(promise: nil)
+    }
+    pipeline.removeHandler(start.handler, promise: nil)
+    relay.begin(earlyData: start.earlyData, inputClosed: start.inputClosed)
+  }
+
+  private func relayEnded(_ end: StreamRelaySession.End, agreed: String) {
+    var metadata = self.endMetadata(agreed: agreed, sent: end.octetsFromClient, received: end.octetsFromTarget)
+    guard let error = end.error else { return self.logger.info("session ended", metadata: metadata) }
+    metadata["reason"] = "\(escaped(error.description))"
+    // A local program that goes away in the middle is everyday; a fault of the protected side is not.
+    let level: Logger.Level = end.side == .target && error.fault != .network ? .error : .info
+    self.logger.log(level: level, "session was cut short", metadata: metadata)
   }
 }
 
 extension BridgeSession: ServerNegotiationDelegate {
   func negotiationAgreed(_ agreed: AgreedProtection) {}
 
-  func negotiationReceivedRequest(_ request: SOCKSRequest, completion: @escaping (SOCKSReply, SOCKSError?) -> Void) {
-    let target = request.destination
-    self.state = .connecting(target)
-    self.connector.connect(to: target, on: self.channel.eventLoop).assumeIsolated().whenComplete { result in
+  func negotiationReceivedRequest(
+    _ request: SOCKSRequest, announcement: @escaping (SOCKSAddress) -> Void,
+    completion: @escaping (SOCKSReply, SOCKSError?) -> Void
+  ) {
+    self.target = request.destination
+    let bridged: any BridgedRequest =
+      switch request.command {
+      case .bind: BridgedBind(request, of: self, announce: announcement)
+      case .udpAssociate: BridgedAssociation(request, of: self)
+      // No other command comes this far.
+      default: BridgedConnect(request, of: self)
+      }
+    self.state = .serving(bridged)
+    bridged.begin { result in
       switch result {
-      case .success(let proxied):
-        guard let reply = self.connected(proxied, to: target) else { return }
-        completion(reply, nil)
+      case .success(let bound):
+        completion(SOCKSReply(code: .succeeded, bound: bound), nil)
       case .failure(let error):
-        let error = error as? ProxyConnectorError
-        let code = error?.localReplyCode ?? .generalFailure
-        self.logger.error(
-          "\(error?.description ?? "the connection failed")", metadata: ["target": "\(escaped(target.description))"])
+        let code = error.localReplyCode
+        self.log(error)
         completion(SOCKSReply(code: code), SOCKSError(.requestRefused, code.description, reply: code))
       }
     }
@@ -97,25 +160,9 @@ extension BridgeSession: ServerNegotiationDelegate {
   func negotiationSucceeded(
     _ handler: ServerNegotiationHandler, context: ChannelHandlerContext, earlyData: ByteBuffer, inputClosed: Bool
   ) {
-    guard case .connected(let target, let proxied) = self.state else { return context.close(promise: nil) }
-    self.state = .relaying(target)
-    self.logger.info(
-      "session began",
-      metadata: ["target": "\(escaped(target.description))", "agreed": "\(proxied.summary)"])
-    let limits = StreamRelaySession.Limits(idle: self.idleTimeout, halfClosedIdle: self.idleTimeout)
-    let relay = StreamRelaySession(eventLoop: context.eventLoop, limits: limits) { end in
-      self.ended(end, target: target, agreed: proxied.summary)
-    }
-    do {
-      try context.pipeline.syncOperations.addHandler(relay.handler(for: .client))
-      try proxied.channel.pipeline.syncOperations.addHandler(relay.handler(for: .target))
-    } catch {
-      relay.end(SOCKSError(.connectionClosed, "the gateway closed the connection"))
-      proxied.channel.close(promise: nil)
-      return context.close(promise: nil)
-    }
-    context.pipeline.syncOperations.removeHandler(handler, promise: nil)
-    relay.begin(earlyData: earlyData, inputClosed: inputClosed)
+    guard case .serving(let request) = self.state else { return context.close(promise: nil) }
+    request.replied(
+      BridgedRequestStart(handler: handler, context: context, earlyData: earlyData, inputClosed: inputClosed))
   }
 
   func negotiationFailed(_ error: SOCKSError, phase: ServerNegotiation.Phase) {

@@ -15,7 +15,7 @@ public struct ProxiedChannel: Sendable {
   /// protection.
   public let protection: AgreedProtection?
 
-  /// The address from which the gateway reaches the target, as the gateway says.
+  /// The address from which the gateway reaches the target, as the gateway says; after BIND the peer's address.
   public let boundAddress: SOCKSAddress
 
   init(channel: any Channel, _ outcome: ClientNegotiationHandler.Outcome) {
@@ -25,11 +25,14 @@ public struct ProxiedChannel: Sendable {
   }
 
   /// What was agreed, in one line for a log or a person.
-  public var summary: String {
-    guard let protection = self.protection else { return "without protection" }
-    let attributes = protection.attributes
-    let type = attributes.encryptionType.map { ", encryption type \($0)" } ?? ""
-    return "level \(protection.level.rawValue) (\(protection.level)), \(attributes.mechanism)\(type), "
-      + "\(escaped(attributes.initiatorName)) to \(escaped(attributes.acceptorName))"
+  public var summary: String { self.protection?.summary ?? "without protection" }
+}
+
+extension AgreedProtection {
+  /// One line for a log or a person.
+  var summary: String {
+    let type = self.attributes.encryptionType.map { ", encryption type \($0)" } ?? ""
+    return "level \(self.level.rawValue) (\(self.level)), \(self.attributes.mechanism)\(type), "
+      + "\(escaped(self.attributes.initiatorName)) to \(escaped(self.attributes.acceptorName))"
   }
 }

@@ -34,6 +34,12 @@ extension ProxyConnector {
     /// From the connection to the gateway's reply: Kerberos, the level, and the gateway's own dialling.
     public var negotiationTimeout: TimeAmount
 
+    /// How long ``ProxyConnector/bind(expecting:on:)`` waits for the peer; the gateway may have a shorter limit.
+    public var acceptTimeout: TimeAmount
+
+    /// Datagrams of one association that may wait for their reader.
+    public var maximumBufferedDatagrams: Int
+
     /// - Parameters:
     ///   - gateway: host and port.
     ///   - service: the service name that, with the gateway's host as typed, makes the principal to ask for.
@@ -51,6 +57,8 @@ extension ProxyConnector {
       self.selective = .unlessEncrypted
       self.connectTimeout = .seconds(20)
       self.negotiationTimeout = .seconds(60)
+      self.acceptTimeout = .minutes(10)
+      self.maximumBufferedDatagrams = 256
     }
 
     /// The principal asked for, as it is shown.

@@ -11,8 +11,18 @@ extension ProxyConnector {
     to target: SOCKSAddress,
     _ body: (NIOAsyncChannelInboundStream<ByteBuffer>, NIOAsyncChannelOutboundWriter<ByteBuffer>) async throws -> Result
   ) async throws -> Result {
-    let proxied = try await self.connect(to: target)
-    let channel = proxied.channel
+    try await self.connect(to: target).withStreams(body)
+  }
+}
+
+extension ProxiedChannel {
+  /// Lends the two streams, and closes the connection however `body` ends. To be used once, before anything is read.
+  ///
+  /// - Throws: what the streams throw, and what `body` throws.
+  public func withStreams<Result>(
+    _ body: (NIOAsyncChannelInboundStream<ByteBuffer>, NIOAsyncChannelOutboundWriter<ByteBuffer>) async throws -> Result
+  ) async throws -> Result {
+    let channel = self.channel
     let streams = try await channel.eventLoop.submit {
       let streams = try NIOAsyncChannel<ByteBuffer, ByteBuffer>(
         wrappingChannelSynchronously: channel,

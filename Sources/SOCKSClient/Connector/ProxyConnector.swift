@@ -17,11 +17,12 @@ import SOCKSNIO
 /// let answer = try await connector.withConnection(to: target) { input, output in … }
 /// ```
 public final class ProxyConnector: Sendable {
-  typealias MakeEstablishment = @Sendable (any EventLoop) -> any ContextEstablishment
+  /// Makes a context for a request with this command.
+  typealias MakeEstablishment = @Sendable (any EventLoop, SOCKSCommand) -> any ContextEstablishment
 
   public let configuration: Configuration
   private let group: any EventLoopGroup
-  private let makeEstablishment: MakeEstablishment
+  let makeEstablishment: MakeEstablishment
 
   /// - Parameters:
   ///   - pool: where the steps of contexts run; it belongs to the caller, and may be shared.
@@ -30,12 +31,17 @@ public final class ProxyConnector: Sendable {
     _ configuration: Configuration, pool: StepPool,
     group: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton
   ) {
-    let provider = GSSInitiatorProvider(
-      GSSInitiatorProvider.Configuration(
-        target: configuration.target, credentialCache: configuration.credentialCache,
-        clientKeytab: configuration.clientKeytab),
-      pool: pool)
-    self.init(configuration, group: group) { provider.makeEstablishment(on: $0) }
+    var provided = GSSInitiatorProvider.Configuration(
+      target: configuration.target, credentialCache: configuration.credentialCache,
+      clientKeytab: configuration.clientKeytab)
+    let streams = GSSInitiatorProvider(provided, pool: pool)
+    // "GSS_C_SEQUENCE_FLAG should only be passed in for TCP-based clients, not for UDP-based clients" (RFC 1961
+    // section 3.2).
+    provided.asksForSequence = false
+    let datagrams = GSSInitiatorProvider(provided, pool: pool)
+    self.init(configuration, group: group) { eventLoop, command in
+      (command == .udpAssociate ? datagrams : streams).makeEstablishment(on: eventLoop)
+    }
   }
 
   init(
@@ -52,64 +58,25 @@ public final class ProxyConnector: Sendable {
   /// - Returns: the channel, which has not been read from; fails with ``ProxyConnectorError``.
   public func connect(to target: SOCKSAddress, on eventLoop: (any EventLoop)? = nil) -> EventLoopFuture<ProxiedChannel>
   {
-    let eventLoop = eventLoop ?? self.group.any()
-    let established = eventLoop.makePromise(of: ProxiedChannel.self)
-    let bootstrap = ClientBootstrap(group: eventLoop)
-      .connectTimeout(self.configuration.connectTimeout)
-      .channelOption(.autoRead, value: false)
-      .channelOption(.maxMessagesPerRead, value: 1)
-      .channelOption(.recvAllocator, value: GrowingReceiveAllocator())
-      .channelOption(.allowRemoteHalfClosure, value: true)
-      .channelOption(.tcpOption(.tcp_nodelay), value: 1)
-      .channelOption(.socketOption(.so_keepalive), value: 1)
-    let gateway = self.configuration.gateway
-    bootstrap.connect(host: gateway.host.description, port: Int(gateway.port)).whenComplete { result in
-      switch result {
-      case .success(let channel):
-        self.negotiate(on: channel, target: target, established)
-      case .failure(let error):
-        established.fail(ProxyConnectorError(connecting: error, self.configuration))
-      }
-    }
-    return established.futureResult
+    self.connect(to: target, attempt: self.makeAttempt(on: eventLoop))
   }
 
-  /// Connects to a target through the gateway.
+  /// Connects to a target through the gateway. A cancelled task gives up.
   ///
   /// - Returns: the channel, which has not been read from.
   /// - Throws: ``ProxyConnectorError``.
   public func connect(to target: SOCKSAddress) async throws -> ProxiedChannel {
-    try await self.connect(to: target, on: nil).get()
+    let attempt = self.makeAttempt(on: nil)
+    return try await self.connect(to: target, attempt: attempt).get(givingUp: attempt)
   }
 
-  private func negotiate(
-    on channel: any Channel, target: SOCKSAddress, _ established: EventLoopPromise<ProxiedChannel>
-  ) {
-    let configuration = self.configuration
-    let negotiation = ClientNegotiation.Configuration(
-      authentication: .gssapi(
-        GSSInitiatorSubnegotiation.Configuration(
-          level: configuration.level, acceptableLevels: configuration.acceptableLevels)),
-      request: SOCKSRequest(command: .connect, destination: target))
-    let handOver = HandOverHandler()
-    let handler = ClientNegotiationHandler(
-      configuration: negotiation, selective: configuration.selective,
-      establishment: self.makeEstablishment(channel.eventLoop), timeout: configuration.negotiationTimeout
-    ) { result in
-      switch result {
-      case .success(let outcome):
-        handOver.takeOver()
-        established.succeed(ProxiedChannel(channel: channel, outcome))
-      case .failure(let error):
-        established.fail(ProxyConnectorError(negotiating: error, configuration, target: target))
-      }
-    }
-    handOver.negotiation = handler
-    do {
-      try channel.pipeline.syncOperations.addHandlers([handler, handOver])
-    } catch {
-      let error = SOCKSError(.connectionClosed, "the gateway closed the connection")
-      established.fail(ProxyConnectorError(negotiating: error, configuration, target: target))
-    }
+  func connect(to target: SOCKSAddress, attempt: ConnectionAttempt) -> EventLoopFuture<ProxiedChannel> {
+    let established = attempt.eventLoop.makePromise(of: ProxiedChannel.self)
+    self.request(SOCKSRequest(command: .connect, destination: target), attempt: attempt, established)
+    return established.futureResult
+  }
+
+  func makeAttempt(on eventLoop: (any EventLoop)?) -> ConnectionAttempt {
+    ConnectionAttempt(on: eventLoop ?? self.group.any())
   }
 }

@@ -34,9 +34,9 @@ extension ProxyConnectorError {
   }
 
   /// The gateway was reached; what followed failed.
-  init(negotiating error: SOCKSError, _ configuration: ProxyConnector.Configuration, target: SOCKSAddress) {
+  init(negotiating error: SOCKSError, _ configuration: ProxyConnector.Configuration, request: SOCKSRequest) {
     self.init(
-      Reason(error.code), configuration, target: target, replyCode: error.reply, detail: escaped(error.detail))
+      Reason(error.code), configuration, request: request, replyCode: error.reply, detail: escaped(error.detail))
   }
 }
 

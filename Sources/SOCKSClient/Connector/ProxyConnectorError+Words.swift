@@ -36,7 +36,7 @@ extension ProxyConnectorError: CustomStringConvertible {
     case .levelNotAcceptable:
       return "\(gateway) does not agree to the protection level\(self.because)"
     case .targetRefused:
-      return "\(gateway) cannot connect to \(self.targetText): \(self.replyWords)"
+      return "\(gateway) cannot \(self.requestWords): \(self.replyWords)"
     case .timedOut:
       return "\(gateway): \(self.detail.isEmpty ? "timed out" : self.detail)"
     case .gatewayClosed:
@@ -50,7 +50,15 @@ extension ProxyConnectorError: CustomStringConvertible {
     }
   }
 
-  private var targetText: String { escaped(self.target?.description ?? "the target") }
+  private var requestWords: String {
+    let target = escaped(self.target?.description ?? "the target")
+    switch self.request?.command {
+    case .bind?:
+      return self.target?.host.isUnspecified == true ? "take a connection" : "take a connection from \(target)"
+    case .udpAssociate?: return "relay datagrams"
+    default: return "connect to \(target)"
+    }
+  }
 
   /// The two names that gateways have in the field: the one that was not asked for.
   private var otherService: String { self.service.hasPrefix("rcmd/") ? "socks" : "rcmd" }

@@ -63,8 +63,11 @@ public struct ProxyConnectorError: Error, Sendable, Hashable {
   /// The principal that was asked for, escaped.
   public let service: String
 
+  /// What was asked of the gateway; nil when it was not reached.
+  public let request: SOCKSRequest?
+
   /// The target; nil when the gateway was not reached.
-  public let target: SOCKSAddress?
+  public var target: SOCKSAddress? { self.request?.destination }
 
   /// The gateway's reply, for `targetRefused`.
   public let replyCode: SOCKSReplyCode?
@@ -73,13 +76,13 @@ public struct ProxyConnectorError: Error, Sendable, Hashable {
   public let detail: String
 
   init(
-    _ reason: Reason, _ configuration: ProxyConnector.Configuration, target: SOCKSAddress? = nil,
+    _ reason: Reason, _ configuration: ProxyConnector.Configuration, request: SOCKSRequest? = nil,
     replyCode: SOCKSReplyCode? = nil, detail: String = ""
   ) {
     self.reason = reason
     self.gateway = configuration.gateway
     self.service = configuration.targetName
-    self.target = target
+    self.request = request
     self.replyCode = replyCode
     self.detail = detail
   }

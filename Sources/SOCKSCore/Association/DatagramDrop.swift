@@ -77,6 +77,13 @@ public struct DatagramDrops: Hashable, Sendable {
     DatagramDrop.allCases.map { ($0, self[$0]) }.filter { $0.1 > 0 }
   }
 
+  /// Both counts together.
+  public func merging(_ other: Self) -> Self {
+    var sum = self
+    for (reason, count) in other.reasons { sum.count(reason, datagrams: count) }
+    return sum
+  }
+
   public mutating func count(_ reason: DatagramDrop, datagrams: UInt64 = 1) {
     self.counts[reason.rawValue] += datagrams
   }

@@ -1,6 +1,6 @@
 public import NIOCore
 
-/// The client's side of a connection from its first octet to the reply (RFC 1928 sections 3 to 6).
+/// The client's side of a connection from its first octet to the last reply (RFC 1928 sections 3 to 6).
 ///
 /// Data is sent only after the reply: a server in the field forwards what comes earlier undecoded. Every failure ends
 /// the connection; nothing is ever tried again in a weaker form.
@@ -46,6 +46,9 @@ public struct ClientNegotiation: Hashable, Sendable {
     /// Protect everything from here on; then send the request, through the protection. What lies in the buffer is the
     /// peer's first protected octets.
     case protect(AgreedProtection, request: ByteBuffer)
+    /// The server listens at the reply's address, for the one connection that BIND is about; tell, and ask again: the
+    /// second reply is still to come.
+    case announce(SOCKSReply)
     /// The server has done what was asked. What lies in the buffer is the first data.
     case succeed(SOCKSReply)
     /// Close.
@@ -60,6 +63,8 @@ public struct ClientNegotiation: Hashable, Sendable {
     case authenticatingGSS(GSSInitiatorSubnegotiation)
     case awaitingPasswordResponse
     case awaitingReply
+    /// "Two replies are sent from the SOCKS server to the client during a BIND operation" (RFC 1928 section 6).
+    case awaitingSecondReply
     case succeeded
     case ended
   }
@@ -77,6 +82,7 @@ public struct ClientNegotiation: Hashable, Sendable {
     case .authenticatingGSS(let gss): gss.isStepping ? "the Kerberos library" : "the authentication answer"
     case .awaitingPasswordResponse: "the password answer"
     case .awaitingReply: "the reply"
+    case .awaitingSecondReply: "the incoming connection"
     case .succeeded, .ended: "nothing"
     }
   }
@@ -94,7 +100,8 @@ public struct ClientNegotiation: Hashable, Sendable {
       } catch {
         return self.fail(error)
       }
-    case .awaitingMethodSelection, .authenticatingGSS, .awaitingPasswordResponse, .awaitingReply, .succeeded:
+    case .awaitingMethodSelection, .authenticatingGSS, .awaitingPasswordResponse, .awaitingReply,
+      .awaitingSecondReply, .succeeded:
       return self.fail(SOCKSError(.unreachableState, "connected twice"))
     case .ended:
       return .discard
@@ -117,10 +124,15 @@ public struct ClientNegotiation: Hashable, Sendable {
         guard response.isSuccess else { throw SOCKSError(.passwordRefused, "the gateway refused the password") }
         return self.sendRequest()
       case .awaitingReply:
-        guard let reply = try SOCKSReply.decode(from: &buffer) else { return .readMore }
-        guard reply.code == .succeeded else {
-          throw SOCKSError(.requestRefused, reply.code.description, reply: reply.code)
+        guard let reply = try Self.success(from: &buffer) else { return .readMore }
+        guard self.configuration.request.command == .bind else {
+          self.state = .succeeded
+          return .succeed(reply)
         }
+        self.state = .awaitingSecondReply
+        return .announce(reply)
+      case .awaitingSecondReply:
+        guard let reply = try Self.success(from: &buffer) else { return .readMore }
         self.state = .succeeded
         return .succeed(reply)
       case .succeeded, .ended:
@@ -150,7 +162,7 @@ public struct ClientNegotiation: Hashable, Sendable {
       let action = gss.interrupted(error)
       self.state = .authenticatingGSS(gss)
       return self.translate(action)
-    case .ready, .awaitingMethodSelection, .awaitingPasswordResponse, .awaitingReply:
+    case .ready, .awaitingMethodSelection, .awaitingPasswordResponse, .awaitingReply, .awaitingSecondReply:
       return self.fail(error)
     case .succeeded, .ended:
       return .discard
@@ -197,6 +209,15 @@ public struct ClientNegotiation: Hashable, Sendable {
     return self.translate(action)
   }
 
+  /// A reply that says yes; nil when more octets are needed.
+  private static func success(from buffer: inout ByteBuffer) throws(SOCKSError) -> SOCKSReply? {
+    guard let reply = try SOCKSReply.decode(from: &buffer) else { return nil }
+    guard reply.code == .succeeded else {
+      throw SOCKSError(.requestRefused, reply.code.description, reply: reply.code)
+    }
+    return reply
+  }
+
   private mutating func sendRequest() -> Action {
     self.state = .awaitingReply
     return .send(Self.encoded(self.configuration.request.encode))
@@ -214,7 +235,7 @@ public struct ClientNegotiation: Hashable, Sendable {
       return self.translate(action)
     case .ended:
       return .discard
-    case .ready, .awaitingMethodSelection, .awaitingPasswordResponse, .awaitingReply, .succeeded:
+    case .ready, .awaitingMethodSelection, .awaitingPasswordResponse, .awaitingReply, .awaitingSecondReply, .succeeded:
       return self.fail(SOCKSError(.unreachableState, "a GSS-API event came outside the subnegotiation"))
     }
   }

@@ -10,11 +10,17 @@ public struct GSSAcceptorSubnegotiation: Hashable, Sendable {
     public var requirements: ContextRequirements
     /// Authentication messages taken from a client: 1 is what Kerberos needs, 5 is enough for SPNEGO.
     public var maximumRounds: Int
+    /// The departures from the RFC that are on for this client.
+    public var compatibility: Set<CompatibilitySwitch>
 
-    public init(levels: Set<ProtectionLevel>, requirements: ContextRequirements, maximumRounds: Int = 1) {
+    public init(
+      levels: Set<ProtectionLevel>, requirements: ContextRequirements, maximumRounds: Int = 1,
+      compatibility: Set<CompatibilitySwitch> = []
+    ) {
       self.levels = levels
       self.requirements = requirements
       self.maximumRounds = maximumRounds
+      self.compatibility = compatibility
     }
   }
 
@@ -31,6 +37,8 @@ public struct GSSAcceptorSubnegotiation: Hashable, Sendable {
     case wrapProtectionLevel(UInt8)
     /// Send the answer; from the next octet on everything is encapsulated, both ways.
     case protect(AgreedProtection, answer: GSSMessage)
+    /// Send the answer, if there is one, and go on in clear; the context is not needed any more.
+    case leaveUnprotected(UnprotectedSession, answer: GSSMessage?)
     /// Send an abort and close.
     case abort(SOCKSError)
     /// Free what came too late.
@@ -42,11 +50,25 @@ public struct GSSAcceptorSubnegotiation: Hashable, Sendable {
     case steppingContext(round: Int)
     case awaitingProtectionLevel(SecurityContextAttributes)
     case unwrappingProtectionLevel(SecurityContextAttributes)
-    case wrappingProtectionLevel(AgreedProtection)
+    case wrappingProtectionLevel(Agreement)
     case agreed
     /// Answered and closed while a step was in flight: its completion only frees the context.
     case abandoned
     case ended
+  }
+
+  /// What the level message is answered with.
+  private enum Agreement: Hashable {
+    case protection(AgreedProtection)
+    /// Level 0.
+    case unprotected(UnprotectedSession)
+
+    var octet: UInt8 {
+      switch self {
+      case .protection(let agreed): agreed.level.rawValue
+      case .unprotected: 0x00
+      }
+    }
   }
 
   private let configuration: Configuration
@@ -89,6 +111,12 @@ public struct GSSAcceptorSubnegotiation: Hashable, Sendable {
     case .awaitingProtectionLevel(let attributes):
       switch message {
       case .protectionLevel(let token):
+        // One octet cannot be a wrapped one.
+        if self.configuration.compatibility.contains(.nec), token.readableBytes == 1,
+          let octet: UInt8 = token.getInteger(at: token.readerIndex)
+        {
+          return self.receivedClearLevel(octet, attributes)
+        }
         self.state = .unwrappingProtectionLevel(attributes)
         return .unwrapProtectionLevel(token: token)
       case .authentication, .encapsulation:
@@ -103,10 +131,15 @@ public struct GSSAcceptorSubnegotiation: Hashable, Sendable {
     }
   }
 
-  /// The octets that came cannot be a message.
+  /// The octets that came cannot be a message. Where a request in clear will do they are one: it is left in the buffer.
   public mutating func receivedMalformedMessage(_ error: SOCKSError) -> Action {
     switch self.state {
     case .abandoned, .ended: return .discard
+    case .awaitingProtectionLevel(let attributes)
+    where error.code == .clearMessageWhereProtectionIsDue && self.configuration.compatibility.contains(.unprotected):
+      self.state = .agreed
+      return .leaveUnprotected(
+        UnprotectedSession(attributes: attributes, compatibility: [.unprotected]), answer: nil)
     case .awaitingToken, .steppingContext, .awaitingProtectionLevel, .unwrappingProtectionLevel,
       .wrappingProtectionLevel, .agreed:
       return self.fail(error)
@@ -162,13 +195,10 @@ public struct GSSAcceptorSubnegotiation: Hashable, Sendable {
 
   public mutating func protectionLevelWrapped(_ result: WrapResult) -> Action {
     switch self.state {
-    case .wrappingProtectionLevel(let agreed):
+    case .wrappingProtectionLevel(let agreement):
       switch result {
-      case .failed(let error):
-        return self.fail(error)
-      case .wrapped(let token):
-        self.state = .agreed
-        return .protect(agreed, answer: .protectionLevel(token: token))
+      case .failed(let error): return self.fail(error)
+      case .wrapped(let token): return self.agree(agreement, answer: token)
       }
     case .abandoned, .ended:
       return .discard
@@ -202,20 +232,57 @@ public struct GSSAcceptorSubnegotiation: Hashable, Sendable {
     } catch {
       return self.fail(error)
     }
-    guard octets.count == 1, let octet = octets.first, let asked = ProtectionLevel(rawValue: octet) else {
-      let asked = octets.count == 1 ? "asked for level \(octets[0])" : "sent \(octets.count) octets instead of a level"
-      return self.fail(.levelMalformed, "the client \(asked)")
+    guard octets.count == 1, let octet = octets.first else {
+      return self.fail(.levelMalformed, "the client sent \(octets.count) octets instead of a level")
     }
+    do throws(SOCKSError) {
+      let agreement = try self.agreement(on: octet, attributes, check, compatibility: [])
+      self.state = .wrappingProtectionLevel(agreement)
+      return .wrapProtectionLevel(agreement.octet)
+    } catch {
+      return self.fail(error)
+    }
+  }
+
+  /// The level without a token around it, and the answer likewise.
+  private mutating func receivedClearLevel(_ octet: UInt8, _ attributes: SecurityContextAttributes) -> Action {
+    do throws(SOCKSError) {
+      let agreement = try self.agreement(on: octet, attributes, IncomingMessageCheck(), compatibility: [.nec])
+      return self.agree(agreement, answer: ByteBuffer(bytes: [agreement.octet]))
+    } catch {
+      return self.fail(error)
+    }
+  }
+
+  private mutating func agree(_ agreement: Agreement, answer token: ByteBuffer) -> Action {
+    self.state = .agreed
+    switch agreement {
+    case .protection(let agreed): return .protect(agreed, answer: .protectionLevel(token: token))
+    case .unprotected(let session): return .leaveUnprotected(session, answer: .protectionLevel(token: token))
+    }
+  }
+
+  private func agreement(
+    on octet: UInt8, _ attributes: SecurityContextAttributes, _ check: IncomingMessageCheck,
+    compatibility: Set<CompatibilitySwitch>
+  ) throws(SOCKSError) -> Agreement {
+    let asked = ProtectionLevel(rawValue: octet)
+    if self.configuration.compatibility.contains(.unprotected), asked != nil || octet == 0x00 {
+      return .unprotected(
+        UnprotectedSession(attributes: attributes, compatibility: compatibility.union([.unprotected])))
+    }
+    guard let asked else { throw SOCKSError(.levelMalformed, "the client asked for level \(octet)") }
     var allowed = self.configuration.levels
     if !attributes.services.contains(.confidentiality) { allowed.formIntersection([.integrity]) }
     // "the security context protection level which it agrees to": never weaker than what was asked for, since a client in
     // the field goes on with its own level whatever the answer is.
     guard let level = asked.answer(allowed: allowed) else {
-      return self.fail(.levelNotAcceptable, "the client asked for level \(asked.rawValue) (\(asked)), not allowed here")
+      throw SOCKSError(
+        .levelNotAcceptable, "the client asked for level \(asked.rawValue) (\(asked)), not allowed here")
     }
-    self.state = .wrappingProtectionLevel(
-      AgreedProtection(level: level, attributes: attributes, incoming: check.at(level)))
-    return .wrapProtectionLevel(level.rawValue)
+    return .protection(
+      AgreedProtection(
+        level: level, attributes: attributes, incoming: check.at(level), compatibility: compatibility))
   }
 
   private mutating func fail(_ code: SOCKSError.Code, _ detail: String) -> Action {

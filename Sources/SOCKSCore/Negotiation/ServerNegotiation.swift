@@ -35,9 +35,13 @@ public struct ServerNegotiation: Hashable, Sendable {
     case wrapProtectionLevel(UInt8)
     /// Send the answer in clear, then protect everything; what lies in the buffer is the peer's first protected octets.
     case protect(AgreedProtection, answer: ByteBuffer)
+    /// Send the answer, if there is one, let go of the context and ask again: the request comes in clear, because an
+    /// operator says so (``CompatibilitySwitch/unprotected``).
+    case leaveUnprotected(UnprotectedSession, answer: ByteBuffer?)
     /// Compare, off the loop; the outcome comes back by `passwordChecked`.
     case checkPassword(UsernamePasswordRequest)
-    /// Decide and do; the outcome comes back by `requestFinished`. What lies in the buffer is early data.
+    /// Decide and do; the outcome comes back by `requestFinished`, for BIND after `announced`. What lies in the buffer is
+    /// early data.
     case serve(SOCKSRequest)
     /// Send the reply, then relay; what lies in the buffer is early data.
     case relay(reply: ByteBuffer)
@@ -56,6 +60,8 @@ public struct ServerNegotiation: Hashable, Sendable {
     case level
     case request
     case serving
+    /// Between the two replies to BIND.
+    case listening
     case relaying
     case ended
   }
@@ -66,9 +72,18 @@ public struct ServerNegotiation: Hashable, Sendable {
     case authenticatingPassword(UsernamePasswordSubnegotiation)
     case awaitingRequest
     case serving
+    /// "Two replies are sent from the SOCKS server to the client during a BIND operation" (RFC 1928 section 6): the first
+    /// is due.
+    case servingBind
+    /// The second is due.
+    case listening
     case relaying
     case ended
   }
+
+  /// Octets that a client may send ahead while BIND waits for its peer. They are read, unlike those behind a CONNECT:
+  /// the wait is long, and the client's end must be seen behind them.
+  public static let maximumEarlyData = 64 * 1_024
 
   /// What this machine can carry out. Another method in the configuration is never chosen: it must not become a request
   /// without authentication.
@@ -76,6 +91,8 @@ public struct ServerNegotiation: Hashable, Sendable {
 
   private let configuration: Configuration
   private var state: State = .awaitingMethodOffer
+  /// The method that the server has selected.
+  public private(set) var method: SOCKSMethod?
 
   public init(configuration: Configuration) { self.configuration = configuration }
 
@@ -85,7 +102,8 @@ public struct ServerNegotiation: Hashable, Sendable {
     case .authenticatingGSS(let gss): gss.hasContext ? .level : .authentication
     case .authenticatingPassword: .authentication
     case .awaitingRequest: .request
-    case .serving: .serving
+    case .serving, .servingBind: .serving
+    case .listening: .listening
     case .relaying: .relaying
     case .ended: .ended
     }
@@ -104,8 +122,13 @@ public struct ServerNegotiation: Hashable, Sendable {
       return self.receivedPassword(&buffer, password)
     case .awaitingRequest:
       return self.receivedRequest(&buffer)
-    case .serving:
+    case .serving, .servingBind:
       return .wait
+    case .listening:
+      guard buffer.readableBytes <= Self.maximumEarlyData else {
+        return self.refuse(SOCKSError(.unexpectedMessage, "too much early data"))
+      }
+      return .readMore
     case .relaying, .ended:
       return .discard
     }
@@ -131,15 +154,31 @@ public struct ServerNegotiation: Hashable, Sendable {
       return self.translate(action)
     case .ended:
       return .discard
-    case .awaitingMethodOffer, .authenticatingGSS, .awaitingRequest, .serving, .relaying:
+    case .awaitingMethodOffer, .authenticatingGSS, .awaitingRequest, .serving, .servingBind, .listening, .relaying:
       return self.fail(SOCKSError(.unreachableState, "a password was checked that was not asked for"))
+    }
+  }
+
+  /// BIND listens, at the address that the client is to tell its peer: the first reply.
+  public mutating func announced(_ bound: SOCKSAddress) -> Action {
+    switch self.state {
+    case .servingBind:
+      self.state = .listening
+      return .send(Self.encoded(SOCKSReply(code: .succeeded, bound: bound).encode))
+    case .ended:
+      return .discard
+    case .awaitingMethodOffer, .authenticatingGSS, .authenticatingPassword, .awaitingRequest, .serving, .listening,
+      .relaying:
+      return self.fail(SOCKSError(.unreachableState, "an address was announced that was not asked for"))
     }
   }
 
   /// The request has been carried out, or refused. A failure's `error` says why, for the log.
   public mutating func requestFinished(_ reply: SOCKSReply, error: SOCKSError? = nil) -> Action {
     switch self.state {
-    case .serving:
+    case .servingBind where reply.code == .succeeded:
+      return self.fail(SOCKSError(.unreachableState, "BIND succeeded without having listened"))
+    case .serving, .servingBind, .listening:
       let answer = Self.encoded(reply.encode)
       guard reply.code == .succeeded else {
         self.state = .ended
@@ -165,7 +204,7 @@ public struct ServerNegotiation: Hashable, Sendable {
       let action = password.interrupted(error)
       self.state = .authenticatingPassword(password)
       return self.translate(action)
-    case .awaitingMethodOffer, .awaitingRequest, .serving, .relaying:
+    case .awaitingMethodOffer, .awaitingRequest, .serving, .servingBind, .listening, .relaying:
       return self.fail(error)
     case .ended:
       return .discard
@@ -193,6 +232,7 @@ public struct ServerNegotiation: Hashable, Sendable {
       let offered = offer.methods.map(\.description).joined(separator: ", ")
       return self.refuseMethods(SOCKSError(.noAcceptableMethod, "the client offers only \(offered)"))
     }
+    self.method = method
     switch method {
     case .gssapi: self.state = .authenticatingGSS(.init(configuration: self.configuration.gss))
     case .usernamePassword: self.state = .authenticatingPassword(.init())
@@ -247,11 +287,10 @@ public struct ServerNegotiation: Hashable, Sendable {
       guard self.configuration.commands.contains(request.command) else {
         throw SOCKSError(.unsupportedCommand, "the client asked for \(request.command)")
       }
-      self.state = .serving
+      self.state = request.command == .bind ? .servingBind : .serving
       return .serve(request)
     } catch {
-      self.state = .ended
-      return .refuse(answer: Self.encoded(SOCKSReply(code: SOCKSReplyCode(refusing: error)).encode), error)
+      return self.refuse(error)
     }
   }
 
@@ -267,7 +306,8 @@ public struct ServerNegotiation: Hashable, Sendable {
       return self.translate(action)
     case .ended:
       return .discard
-    case .awaitingMethodOffer, .authenticatingPassword, .awaitingRequest, .serving, .relaying:
+    case .awaitingMethodOffer, .authenticatingPassword, .awaitingRequest, .serving, .servingBind, .listening,
+      .relaying:
       return self.fail(SOCKSError(.unreachableState, "a GSS-API event came outside the subnegotiation"))
     }
   }
@@ -290,6 +330,14 @@ public struct ServerNegotiation: Hashable, Sendable {
         let answer = try Self.encoded(answer)
         self.state = .awaitingRequest
         return .protect(agreed, answer: answer)
+      } catch {
+        return self.abort(error)
+      }
+    case .leaveUnprotected(let session, let answer):
+      do throws(SOCKSError) {
+        let answer: ByteBuffer? = if let answer { try Self.encoded(answer) } else { nil }
+        self.state = .awaitingRequest
+        return .leaveUnprotected(session, answer: answer)
       } catch {
         return self.abort(error)
       }
@@ -327,6 +375,12 @@ public struct ServerNegotiation: Hashable, Sendable {
       return .close(error)
     }
     return .refuse(answer: answer, error)
+  }
+
+  /// A reply that says no (RFC 1928 section 6).
+  private mutating func refuse(_ error: SOCKSError) -> Action {
+    self.state = .ended
+    return .refuse(answer: Self.encoded(SOCKSReply(code: SOCKSReplyCode(refusing: error)).encode), error)
   }
 
   private mutating func fail(_ error: SOCKSError) -> Action {

@@ -13,15 +13,23 @@ public struct ContextRequirements: Hashable, Sendable {
 
   /// For the acceptor: "client always requests these service options" (RFC 1961 section 3.2), so it is an error not to.
   /// SEQUENCE is not among them, because UDP clients must not ask for it: the numbers are checked here in any case.
-  public static func acceptor(servedNames: Set<String>, allowsAnonymous: Bool = false) -> Self {
+  ///
+  /// - Parameter protectsMessages: false where sessions run in clear (``CompatibilitySwitch/unprotected``): programs that
+  ///   are served so do not all ask for INTEG, which nothing would make use of.
+  public static func acceptor(
+    servedNames: Set<String>, allowsAnonymous: Bool = false, protectsMessages: Bool = true
+  ) -> Self {
     Self(
-      services: [.mutual, .replay, .integrity], encryptionTypes: Self.aesEncryptionTypes, servedNames: servedNames,
-      allowsAnonymous: allowsAnonymous)
+      services: protectsMessages ? [.mutual, .replay, .integrity] : [.mutual, .replay],
+      encryptionTypes: Self.aesEncryptionTypes, servedNames: servedNames, allowsAnonymous: allowsAnonymous)
   }
 
-  /// For the initiator of a TCP session: what it asked for has to be granted.
-  public static func initiator(level: ProtectionLevel) -> Self {
-    var services: SecurityContextAttributes.Services = [.mutual, .replay, .sequence, .integrity]
+  /// For the initiator: what it asked for has to be granted.
+  ///
+  /// - Parameter ordered: false for a UDP association, which must not ask for SEQUENCE (RFC 1961 section 3.2).
+  public static func initiator(level: ProtectionLevel, ordered: Bool = true) -> Self {
+    var services: SecurityContextAttributes.Services = [.mutual, .replay, .integrity]
+    if ordered { services.insert(.sequence) }
     if level.needsConfidentiality { services.insert(.confidentiality) }
     return Self(
       services: services, encryptionTypes: Self.aesEncryptionTypes, servedNames: nil, allowsAnonymous: false)

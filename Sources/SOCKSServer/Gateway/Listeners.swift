@@ -19,10 +19,31 @@ final class Listeners: Sendable {
 
   /// Binds every address, or none.
   static func bind(
-    _ addresses: [ListenAddress], group: any EventLoopGroup, registry: SessionRegistry
+    _ configured: [Configuration.Listener], group: any EventLoopGroup, registry: SessionRegistry
   ) async throws -> Listeners {
     let services = ServicesCell()
-    let bootstrap = ServerBootstrap(group: group)
+    var channels: [any Channel] = []
+    do {
+      for listener in configured {
+        let bootstrap = Self.bootstrap(for: listener, group: group, registry: registry, services: services)
+        let address = listener.address
+        do {
+          channels.append(try await bootstrap.bind(to: SocketAddress(address.address, port: address.port)).get())
+        } catch {
+          throw ListenError(address: address, reason: "\(error)")
+        }
+      }
+    } catch {
+      for channel in channels { try? await channel.close() }
+      throw error
+    }
+    return Listeners(channels: channels, services: services)
+  }
+
+  private static func bootstrap(
+    for listener: Configuration.Listener, group: any EventLoopGroup, registry: SessionRegistry, services: ServicesCell
+  ) -> ServerBootstrap {
+    ServerBootstrap(group: group)
       .serverChannelOption(.backlog, value: Self.backlog)
       .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
       .serverChannelOption(.autoRead, value: false)
@@ -36,23 +57,9 @@ final class Listeners: Sendable {
       .childChannelInitializer { channel in
         RelayChannelOptions.apply(to: channel).flatMapThrowing {
           guard let services = services.value else { throw ChannelError.ioOnClosedChannel }
-          try Session.begin(on: channel, services: services)
+          try Session.begin(on: channel, of: listener, services: services)
         }
       }
-    var channels: [any Channel] = []
-    do {
-      for address in addresses {
-        do {
-          channels.append(try await bootstrap.bind(to: SocketAddress(address.address, port: address.port)).get())
-        } catch {
-          throw ListenError(address: address, reason: "\(error)")
-        }
-      }
-    } catch {
-      for channel in channels { try? await channel.close() }
-      throw error
-    }
-    return Listeners(channels: channels, services: services)
   }
 
   /// Where the listeners are, with the ports that the system chose.
@@ -75,25 +82,6 @@ private final class ServicesCell: Sendable {
   var value: SessionServices? {
     get { self.cell.withLock { $0 } }
     set { self.cell.withLock { $0 = newValue } }
-  }
-}
-
-extension ListenerEndpoint {
-  /// Where the gateway can be reached: a listener on all addresses stands for every address that the machine has now.
-  static func endpoints(of addresses: [SOCKSAddress]) throws -> Set<ListenerEndpoint> {
-    var result: Set<ListenerEndpoint> = []
-    for address in addresses {
-      guard case .address(let ip) = address.host else { continue }
-      guard ip == .v4(0) || ip == .v6(high: 0, low: 0) else {
-        result.insert(ListenerEndpoint(address: ip, port: address.port))
-        continue
-      }
-      for device in try System.enumerateDevices() {
-        guard let own = device.address.flatMap(IPAddress.init) else { continue }
-        result.insert(ListenerEndpoint(address: own, port: address.port))
-      }
-    }
-    return result
   }
 }
 

@@ -43,16 +43,24 @@ public final class ProxyServer: Service {
     self.surroundings = surroundings
   }
 
-  /// - Throws: a ``SOCKSError`` when the keytab cannot be used, a ``ListenError`` when an address cannot be listened on.
+  /// - Throws: a ``SOCKSError`` when the keytab cannot be used, a ``ConfigurationError`` when the password file cannot, a ``ListenError`` when an address cannot be listened on.
   ///   Nothing is left behind then.
   public func run() async throws {
     let limits = self.configuration.limits
+    let passwords: PasswordCheck? =
+      if let configuration = self.configuration.passwords {
+        try PasswordCheck(configuration, logger: self.logger)
+      } else {
+        nil
+      }
+    // Nobody waits for a check any more when the last session has ended.
+    defer { Task { await passwords?.shutdown() } }
     let steps = StepPool(threads: limits.authenticationThreads, limit: limits.authenticationSteps)
     let lookups = StepPool(threads: limits.lookupThreads, limit: limits.lookups)
     // A resolver may hang for half a minute with nobody waiting for its answer any more: it does not hold up the end.
     defer { Task { await lookups.shutdown() } }
     do {
-      try await self.serve(steps: steps, lookups: lookups)
+      try await self.serve(steps: steps, lookups: lookups, passwords: passwords)
     } catch {
       await steps.shutdown()
       throw error
@@ -60,7 +68,7 @@ public final class ProxyServer: Service {
     await steps.shutdown()
   }
 
-  private func serve(steps: StepPool, lookups: StepPool) async throws {
+  private func serve(steps: StepPool, lookups: StepPool, passwords: PasswordCheck?) async throws {
     let makeEstablishment = try self.surroundings.acquireAcceptor(steps)
     let registry = SessionRegistry(limit: self.configuration.limits.connections)
     // Bound first, so that the policy knows where the gateway listens; accepting begins when everything is ready.
@@ -68,9 +76,9 @@ public final class ProxyServer: Service {
     let addresses = listeners.addresses
     do {
       let services = SessionServices(
-        self.configuration, makeEstablishment: makeEstablishment,
+        self.configuration, makeEstablishment: makeEstablishment, passwords: passwords,
         lookup: NameLookup(self.configuration, pool: lookups, lookUp: self.surroundings.lookUp), registry: registry,
-        ownListeners: try ListenerEndpoint.endpoints(of: addresses), logger: self.logger)
+        ownSockets: OwnSockets(addresses), logger: self.logger)
       try await listeners.startAccepting(services)
     } catch {
       await listeners.close()
@@ -80,6 +88,7 @@ public final class ProxyServer: Service {
       "listening",
       metadata: [
         "addresses": "\(addresses.map(\.description).joined(separator: " "))",
+        "methods": "\(self.configuration.listen.map(\.description).joined(separator: " | "))",
         "principals": "\(self.served)",
         "levels": "\(self.configuration.kerberos.levels.map(\.description).joined(separator: " "))",
       ])

@@ -41,7 +41,7 @@ final class ServedConnect: ServedRequest {
     self.state = .dialling(attempt)
     var hasAllowed = false
     let dial = session.services.dialler.dial(access.host, port: access.port, attempt: attempt) { address in
-      let decision = session.services.policy.decision(for: access, reaching: address)
+      let decision = session.decision(for: access, reaching: address)
       // Until one is reached: the rule of the first address, or of the first that may be dialled.
       if session.record.rule == nil || decision.isAllowed && !hasAllowed { session.record.rule = decision.rule }
       hasAllowed = hasAllowed || decision.isAllowed
@@ -51,7 +51,7 @@ final class ServedConnect: ServedRequest {
       switch result {
       case .success(let target): self.dialled(target, access, answer)
       case .failure(let error):
-        answer(.failure((error as? SOCKSError) ?? SOCKSError(.targetFailed, "\(error)")))
+        answer(.failure(SOCKSError(serving: error)))
       }
     }
   }
@@ -66,7 +66,7 @@ final class ServedConnect: ServedRequest {
     self.state = .connected(target)
     self.session.record.reached = target.remoteAddress.flatMap(SOCKSAddress.init)
     if case .address(let address)? = self.session.record.reached?.host {
-      self.session.record.rule = self.session.services.policy.decision(for: access, reaching: address).rule
+      self.session.record.rule = self.session.decision(for: access, reaching: address).rule
     }
     answer(.success(target.localAddress.flatMap(SOCKSAddress.init) ?? .unspecified))
   }

@@ -19,11 +19,13 @@ final class Session: ServerNegotiationDelegate {
   let channel: any Channel
   private var state: State = .negotiating
   var record: SessionRecord
-  private var identity: Identity?
+  var identity: Identity?
   private var expiryTimer: Scheduled<Void>?
 
-  /// Makes the session of a channel that has just been accepted, on its event loop.
-  static func begin(on channel: any Channel, services: SessionServices) throws {
+  /// Makes the session of a channel that a listener has just accepted, on its event loop.
+  static func begin(
+    on channel: any Channel, of listener: Configuration.Listener, services: SessionServices
+  ) throws {
     let session = Session(channel: channel, services: services)
     let bound = NIOLoopBound(session, eventLoop: channel.eventLoop)
     guard services.registry.add(bound, id: session.record.id) else {
@@ -32,8 +34,10 @@ final class Session: ServerNegotiationDelegate {
     // Keeps the session alive as long as the connection.
     channel.closeFuture.assumeIsolated().whenComplete { _ in session.closed() }
     let eventLoop = channel.eventLoop
+    let client: IPAddress? = if case .address(let address)? = session.record.client?.host { address } else { nil }
     let handler = ServerNegotiationHandler(
-      configuration: services.negotiation, timeouts: services.timeouts, selective: services.selective,
+      configuration: services.negotiation(for: listener.service(for: client)), timeouts: services.timeouts,
+      selective: services.selective,
       establishment: { services.makeEstablishment(eventLoop) }, delegate: session)
     try channel.pipeline.syncOperations.addHandler(handler)
   }
@@ -66,23 +70,16 @@ final class Session: ServerNegotiationDelegate {
 
   // MARK: Negotiation
 
-  func negotiationAgreed(_ agreed: AgreedProtection) {
-    self.record.attributes = agreed.attributes
-    self.record.level = agreed.level
-    if agreed.attributes.services.contains(.anonymous) {
-      self.identity = .anonymous
-    } else {
-      self.identity = Principal(agreed.attributes.initiatorName).map(Identity.init)
-    }
-    self.scheduleExpiry(agreed.attributes)
-  }
-
-  func negotiationReceivedRequest(_ request: SOCKSRequest, completion: @escaping (SOCKSReply, SOCKSError?) -> Void) {
+  func negotiationReceivedRequest(
+    _ request: SOCKSRequest, announcement: @escaping (SOCKSAddress) -> Void,
+    completion: @escaping (SOCKSReply, SOCKSError?) -> Void
+  ) {
     self.record.target = request.destination
     let served: any ServedRequest =
       switch request.command {
       case .connect: ServedConnect(request, of: self)
       case .udpAssociate: ServedAssociation(request, of: self)
+      case .bind: ServedBind(request, of: self, announce: announcement)
       default: UnservedRequest(request)
       }
     self.state = .serving(served)
@@ -105,29 +102,6 @@ final class Session: ServerNegotiationDelegate {
       self.services.policy.mayAllow(command, to: identity, from: client)
     else { return SOCKSError(.refusedByRule, "no rule allows \(command.rawValue) to this client") }
     return nil
-  }
-
-  /// What the rules are asked; an error when the answer is known before anything is resolved.
-  func access(_ command: AccessCommand, to destination: SOCKSAddress) -> Result<AccessRequest, SOCKSError> {
-    guard let identity = self.identity else {
-      return .failure(SOCKSError(.refusedByRule, "the principal's name cannot be read"))
-    }
-    guard case .address(let client)? = self.record.client?.host else {
-      return .failure(SOCKSError(.refusedByRule, "the client has no address"))
-    }
-    let host: TargetHost =
-      switch destination.host {
-      case .address(let address): .address(address)
-      case .name(let name): TargetHost(domainName: name.text)
-      }
-    let access = AccessRequest(
-      command: command, identity: identity, client: client, host: host, port: destination.port)
-    // Who may not have it causes no query.
-    if case .refused(let decision) = self.services.policy.preliminaryDecision(for: access) {
-      self.record.rule = decision.rule
-      return .failure(SOCKSError(.refusedByRule, decision.description))
-    }
-    return .success(access)
   }
 
   func negotiationSucceeded(
@@ -172,7 +146,7 @@ final class Session: ServerNegotiationDelegate {
   // MARK: Ticket lifetime
 
   /// The library goes on protecting messages after the ticket has expired: ending is up to us.
-  private func scheduleExpiry(_ attributes: SecurityContextAttributes) {
+  func scheduleExpiry(_ attributes: SecurityContextAttributes) {
     guard let lifetime = attributes.lifetime else { return }
     // The library adds the clock skew it allows to what is left of an acceptor's ticket.
     let remaining = max(0, Int64(lifetime) - self.services.clockSkew)

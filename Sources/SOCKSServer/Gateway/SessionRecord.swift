@@ -9,10 +9,20 @@ struct SessionRecord {
   let id: UInt64
   let client: SOCKSAddress?
   let began: NIODeadline
+  /// How the client was to authenticate.
+  var method: SOCKSMethod?
+  /// Who it is, when no context says so.
+  var name: Identity?
   var attributes: SecurityContextAttributes?
+  /// The departures from RFC 1961 that were made use of.
+  var compatibility: Set<CompatibilitySwitch> = []
   var level: ProtectionLevel?
   var target: SOCKSAddress?
   var reached: SOCKSAddress?
+  /// Where BIND has listened.
+  var bound: SOCKSAddress?
+  /// Connections to it that were not from the peer.
+  var refusedPeers: UInt64 = 0
   var rule: RuleReference?
   var octetsFromClient: UInt64 = 0
   var octetsFromTarget: UInt64 = 0
@@ -35,15 +45,22 @@ struct SessionRecord {
   func metadata(ended: NIODeadline) -> Logger.Metadata {
     var metadata: Logger.Metadata = ["session": "\(self.id)"]
     metadata["client"] = self.client.map { "\($0)" }
+    metadata["method"] = self.method.map { "\($0)" }
+    metadata["principal"] = self.name.map { "\(Self.word($0.description))" }
     if let attributes = self.attributes {
-      metadata["principal"] = "\(Self.word(attributes.initiatorName))"
+      metadata["principal"] = "\(Self.word(Identity.distinct(displayedPrincipal: attributes.initiatorName)))"
       metadata["service"] = "\(Self.word(attributes.acceptorName))"
       metadata["mechanism"] = "\(attributes.mechanism)"
       metadata["enctype"] = attributes.encryptionType.map { "\(Self.name(ofEncryptionType: $0))" }
     }
-    metadata["level"] = self.level.map { "\($0)" }
+    metadata["level"] = self.level.map { "\($0)" } ?? (self.compatibility.contains(.unprotected) ? "none" : nil)
+    if !self.compatibility.isEmpty {
+      metadata["compatibility"] = "\(self.compatibility.map(\.rawValue).sorted().joined(separator: ","))"
+    }
     metadata["target"] = self.target.map { "\(Self.word($0.description))" }
     metadata["reached"] = self.reached.map { "\($0)" }
+    metadata["bound"] = self.bound.map { "\($0)" }
+    if self.refusedPeers > 0 { metadata["refused_peers"] = "\(self.refusedPeers)" }
     metadata["rule"] = self.rule.map { "\(escaped($0.description))" }
     metadata["octets_up"] = "\(self.octetsFromClient)"
     metadata["octets_down"] = "\(self.octetsFromTarget)"
@@ -65,8 +82,12 @@ struct SessionRecord {
     escaped(text).replacing(" ", with: "\\u{20}")
   }
 
-  /// The one place where an error becomes a log level.
+  /// The one place where an error becomes a log level. A session that was protected less than RFC 1961 says is a warning.
   var logLevel: Logger.Level {
+    max(self.errorLevel, self.compatibility.isEmpty ? .trace : .warning)
+  }
+
+  private var errorLevel: Logger.Level {
     guard let error = self.error else { return .info }
     return switch error.fault {
     case .peerViolation, .peerIncompatible, .refusedByPolicy, .securityLibrary: .notice
@@ -81,7 +102,11 @@ struct SessionRecord {
     case .clearMessageWhereProtectionIsDue:
       "curl 8.17 or newer asks for a level that it cannot use; let such programs go through a bridge on their machine"
     case .noAcceptableMethod:
-      "the program cannot do GSS-API; let it go through a bridge on its machine"
+      "the program cannot do what is allowed here; let it go through a bridge on its machine"
+    case .connectionClosed where self.method == .gssapi && self.phase == .authentication:
+      "curl 7.69 to 8.16 offers GSS-API and cannot do it; prefer another method for its network, or use a bridge"
+    case .wrongVersion where self.compatibility.contains(.unprotected):
+      "Dante's client goes on with the level it asked for, whatever the answer; serve it without unprotected"
     case .levelMalformed:
       "curl up to 7.68 asks for level 0, which RFC 1961 does not have"
     default: nil

@@ -6,13 +6,19 @@ import SOCKSNIO
 
 /// What all sessions of a gateway share.
 struct SessionServices: Sendable {
+  /// For a client that is served as RFC 1961 says; ``negotiation(for:)`` makes the others' of it.
   var negotiation: ServerNegotiation.Configuration
+  /// Nil where no listener takes passwords.
+  var passwords: PasswordCheck?
   var timeouts: NegotiationTimeouts
   var selective: SelectiveSealing.Policy
   /// Makes a context to accept, for a channel of this event loop.
   var makeEstablishment: GatewaySurroundings.MakeEstablishment
   var policy: AccessPolicy
   var dialler: TargetDialler
+  var bind: BindServices
+  /// Where the gateway itself can be reached now.
+  var ownSockets: OwnSockets
   var relay: StreamRelaySession.Limits
   var udp: Configuration.UDP
   var associationPorts: AssociationPorts
@@ -25,11 +31,26 @@ struct SessionServices: Sendable {
 }
 
 extension SessionServices {
+  /// How the negotiation with a client runs that is served so.
+  func negotiation(for service: ClientService) -> ServerNegotiation.Configuration {
+    var negotiation = self.negotiation
+    // Without a password file no password is right: the method is not offered.
+    negotiation.methods = service.methods.filter { $0 != .password || self.passwords != nil }.map(\.socksMethod)
+    negotiation.gss.compatibility = service.compatibility
+    if service.compatibility.contains(.unprotected), let servedNames = negotiation.gss.requirements.servedNames {
+      negotiation.gss.requirements = .acceptor(
+        servedNames: servedNames, allowsAnonymous: negotiation.gss.requirements.allowsAnonymous,
+        protectsMessages: false)
+    }
+    return negotiation
+  }
+
   init(
     _ configuration: Configuration, makeEstablishment: @escaping GatewaySurroundings.MakeEstablishment,
-    lookup: NameLookup, registry: SessionRegistry, ownListeners: Set<ListenerEndpoint>, logger: Logger
+    passwords: PasswordCheck? = nil, lookup: NameLookup, registry: SessionRegistry, ownSockets: OwnSockets,
+    logger: Logger
   ) {
-    let policy = AccessPolicy(rules: configuration.rules, ownListeners: ownListeners)
+    let policy = AccessPolicy(rules: configuration.rules)
     let kerberos = configuration.kerberos
     let timeouts = configuration.timeouts
     self.negotiation = ServerNegotiation.Configuration(
@@ -38,7 +59,8 @@ extension SessionServices {
         levels: Set(kerberos.levels),
         requirements: .acceptor(servedNames: Set(kerberos.services), allowsAnonymous: policy.admitsAnonymous),
         maximumRounds: kerberos.mechanisms.contains(.spnego) ? 5 : 1),
-      commands: [.connect, .udpAssociate])
+      commands: [.connect, .bind, .udpAssociate])
+    self.passwords = passwords
     self.timeouts = NegotiationTimeouts(
       method: TimeAmount(timeouts.method), authentication: TimeAmount(timeouts.authentication),
       level: TimeAmount(timeouts.level), request: TimeAmount(timeouts.request))
@@ -46,6 +68,9 @@ extension SessionServices {
     self.makeEstablishment = makeEstablishment
     self.policy = policy
     self.dialler = TargetDialler(lookup: lookup, timeout: TimeAmount(timeouts.connect))
+    self.bind = BindServices(
+      configuration: configuration.bind, ports: BindPorts(configuration.bind.ports), ownSockets: ownSockets)
+    self.ownSockets = ownSockets
     self.relay = StreamRelaySession.Limits(
       highWaterMark: configuration.limits.relayBuffer, idle: TimeAmount(timeouts.idle))
     self.udp = configuration.udp

@@ -19,19 +19,27 @@ struct TargetDialler: Sendable {
     _ host: TargetHost, port: UInt16, attempt: DialAttempt,
     decide: @escaping (IPAddress) -> AccessDecision
   ) -> EventLoopFuture<any Channel> {
-    let eventLoop = attempt.eventLoop
+    let allowed = self.allowedAddresses(of: host, attempt: attempt, decide: decide)
+    return allowed.assumeIsolated().flatMap { self.connect(to: $0, port: port, attempt: attempt) }.nonisolated()
+  }
+
+  /// The addresses of a host that the policy allows, at least one. A name is resolved once.
+  ///
+  /// Fails with a ``SOCKSError``.
+  func allowedAddresses(
+    of host: TargetHost, attempt: DialAttempt, decide: @escaping (IPAddress) -> AccessDecision
+  ) -> EventLoopFuture<[IPAddress]> {
     let addresses: EventLoopFuture<[IPAddress]> =
       switch host {
-      case .address(let address): eventLoop.makeSucceededFuture([address])
+      case .address(let address): attempt.eventLoop.makeSucceededFuture([address])
       case .name(let name): self.lookup.addresses(of: name.description, attempt: attempt)
       }
-    return addresses.assumeIsolated().flatMap { addresses in
+    return addresses.assumeIsolated().flatMapThrowing { addresses in
       let allowed = addresses.filter { decide($0).isAllowed }
       guard !allowed.isEmpty else {
-        let reason = addresses.first.map { decide($0).description } ?? "the name has no address"
-        return eventLoop.makeFailedFuture(SOCKSError(.refusedByRule, reason))
+        throw SOCKSError(.refusedByRule, addresses.first.map { decide($0).description } ?? "the name has no address")
       }
-      return self.connect(to: allowed, port: port, attempt: attempt)
+      return allowed
     }.nonisolated()
   }
 
@@ -61,6 +69,11 @@ struct TargetDialler: Sendable {
 }
 
 extension SOCKSError {
+  /// What went wrong on the way to a reply.
+  init(serving error: any Error) {
+    self = (error as? SOCKSError) ?? SOCKSError(.targetFailed, "\(error)")
+  }
+
   /// What a failed dial means for the client. Where several addresses were tried, a refusal says most, for it came from the
   /// target itself.
   init(dialling error: any Error) {

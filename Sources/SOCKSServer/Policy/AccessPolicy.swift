@@ -11,7 +11,7 @@ public import SOCKSCore
 /// IPv4 network also the IPv6 addresses that carry an address of it (NAT64, 6to4, Teredo and the like).
 public struct AccessPolicy: Hashable, Sendable {
   public let rules: [AccessRule]
-  /// Where the gateway itself listens, by concrete address: a listener on `0.0.0.0` stands here with every address that
+  /// Where the gateway itself listens, by concrete address: a listener on `0.0.0.0` stands here with the addresses that
   /// the machine has.
   public var ownListeners: Set<ListenerEndpoint>
 
@@ -56,7 +56,11 @@ public struct AccessPolicy: Hashable, Sendable {
   }
 
   /// What can be said before a name is resolved. For an address this is already the whole answer when it is a refusal.
+  ///
+  /// A BIND for an address of all zeros asks for whoever comes: it depends on the peer's address, like a request for a name
+  /// that no pattern covers.
   public func preliminaryDecision(for request: AccessRequest) -> PreliminaryDecision {
+    guard !request.isForAnyPeer else { return preliminaryDecision(for: request, name: nil) }
     switch request.host {
     case .address(let address):
       let decision = decision(for: request, reaching: address)
@@ -93,7 +97,8 @@ extension AccessPolicy {
       + SpecialAddress.ranges(of: address)
   }
 
-  private func preliminaryDecision(for request: AccessRequest, name: HostName) -> PreliminaryDecision {
+  private func preliminaryDecision(for request: AccessRequest, name: HostName?) -> PreliminaryDecision {
+    func isMatch(_ pattern: NamePattern) -> Bool { name.map(pattern.matches) ?? false }
     var denied: [IPNetwork] = []
     func isDenied(_ network: IPNetwork) -> Bool { denied.contains { $0.contains(network) } }
     for (index, rule) in rules.enumerated() where rule.concerns(request) {
@@ -105,7 +110,7 @@ extension AccessPolicy {
         for target in targets {
           switch target {
           case .any: return refused
-          case .name(let pattern): if pattern.matches(name) { return refused }
+          case .name(let pattern): if isMatch(pattern) { return refused }
           case .network(let network): denied.append(network)
           }
         }
@@ -114,7 +119,7 @@ extension AccessPolicy {
         let mayAllow = (rule.targets ?? []).contains { target in
           switch target {
           case .any: true
-          case .name(let pattern): pattern.matches(name)
+          case .name(let pattern): isMatch(pattern)
           case .network(let network): !isDenied(network)
           }
         }

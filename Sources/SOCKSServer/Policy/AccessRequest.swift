@@ -3,6 +3,8 @@ public import SOCKSCore
 /// What a rule may allow: the commands of RFC 1928 section 4 that this gateway serves.
 public enum AccessCommand: String, Hashable, Sendable, CaseIterable {
   case connect
+  /// `to` says who may connect to the client.
+  case bind
   /// UDP ASSOCIATE, and every datagram of the association.
   case associate
 }
@@ -22,5 +24,11 @@ public struct AccessRequest: Hashable, Sendable {
     self.client = client
     self.host = host
     self.port = port
+  }
+
+  /// Whether the client expects whoever comes: a BIND for an address of all zeros.
+  var isForAnyPeer: Bool {
+    guard case .address(let address) = self.host else { return false }
+    return self.command == .bind && address.isUnspecified
   }
 }

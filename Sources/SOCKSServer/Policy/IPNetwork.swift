@@ -73,6 +73,9 @@ extension IPAddress {
     }
   }
 
+  /// `0.0.0.0` or `::`, the former also as `::ffff:0.0.0.0`.
+  var isUnspecified: Bool { self.unmapped == .v4(0) || self == .v6(high: 0, low: 0) }
+
   /// The address with all bits behind the first `length` cleared.
   func masked(to length: Int) -> IPAddress {
     // Shifts by the whole width give zero in Swift, and shifts by a negative amount go the other way.

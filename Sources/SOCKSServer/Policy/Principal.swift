@@ -98,7 +98,7 @@ enum PrincipalSyntax {
     return (parts, realm)
   }
 
-  private static func unescaped(_ octet: UInt8) -> UInt8 {
+  static func unescaped(_ octet: UInt8) -> UInt8 {
     switch octet {
     case UInt8(ascii: "n"): 0x0A
     case UInt8(ascii: "t"): 0x09

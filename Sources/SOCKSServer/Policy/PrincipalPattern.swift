@@ -11,7 +11,8 @@ public struct PrincipalPattern: Hashable, Sendable {
   public init(parsing text: String) throws(ValueError) {
     guard let parts = PrincipalSyntax.parse(text.utf8) else {
       throw ValueError(
-        "expected a principal such as alice@EXAMPLE.COM or */admin@EXAMPLE.COM, or anonymous, not \(quoted(text))")
+        "expected a principal such as alice@EXAMPLE.COM or */admin@EXAMPLE.COM, user:NAME, anonymous or "
+          + "unauthenticated, not \(quoted(text))")
     }
     components = parts.components.map(OctetPattern.init)
     realm = OctetPattern(parts.realm)

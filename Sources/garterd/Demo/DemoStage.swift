@@ -59,7 +59,7 @@ final class DemoStage: Sendable {
     realm: DemoRealm, logger: Logger
   ) async throws -> (SOCKSAddress, Task<Void, any Error>) {
     let configuration = Configuration(
-      listen: [ListenAddress(address: .v4(0x7f00_0001), port: 0)],
+      listen: [.init(ListenAddress(address: .v4(0x7f00_0001), port: 0))],
       kerberos: Configuration.Kerberos(keytab: realm.keytab),
       rules: [
         // The demo's targets are on loopback, which has to be named.

@@ -1,6 +1,10 @@
 /// A configuration file for `garterd`, for the user and the services of ``InteropRealm``.
 struct GatewayConfiguration: Sendable {
   var listen = ["127.0.0.1:0"]
+  /// Further lines of each listener, such as `methods: [gssapi, password]`.
+  var listener: [String] = []
+  /// The password file.
+  var passwords: String?
   /// Further lines of `kerberos`, such as `levels: [integrity]`.
   var kerberos: [String] = []
   /// Lines of `timeouts`, such as `authentication: 2s`.
@@ -15,9 +19,10 @@ struct GatewayConfiguration: Sendable {
   func text(keytab: String, replayCache: String) -> String {
     """
     listen:
-    \(listen.map { "  - address: \"\($0)\"" }.joined(separator: "\n"))
+    \(listen.map { (["  - address: \"\($0)\""] + listener.map { "    \($0)" }).joined(separator: "\n") }.joined(separator: "\n"))
     kerberos:
     \(section(["keytab: \(keytab)", "replay_cache: \(replayCache)"] + kerberos))
+    \(passwords.map { "passwords: {file: \($0)}" } ?? "")
     \(timeouts.isEmpty ? "" : "timeouts:\n" + section(timeouts))
     \(limits.isEmpty ? "" : "limits:\n" + section(limits))
     rules:

@@ -7,18 +7,20 @@ import SOCKSCore
 /// A connector with contexts that need no Kerberos.
 func makeConnector(
   to gateway: SOCKSAddress, level: ProtectionLevel = .confidentiality, failure: SOCKSError? = nil,
-  timeout: TimeAmount = .minutes(5)
+  timeout: TimeAmount = .minutes(5), acceptTimeout: TimeAmount = .minutes(5)
 ) -> ProxyConnector {
   var configuration = ProxyConnector.Configuration(gateway: gateway)
   configuration.level = level
   configuration.connectTimeout = .minutes(5)
   configuration.negotiationTimeout = timeout
-  return ProxyConnector(configuration, group: MultiThreadedEventLoopGroup.singleton) { eventLoop in
-    PlainEstablishment(on: eventLoop, failure: failure)
+  configuration.acceptTimeout = acceptTimeout
+  return ProxyConnector(configuration, group: MultiThreadedEventLoopGroup.singleton) { eventLoop, command in
+    PlainEstablishment(on: eventLoop, ordered: command != .udpAssociate, failure: failure)
   }
 }
 
 let anyTarget = SOCKSAddress(.v4(0xC000_0202), port: 80)
+let anyRequest = SOCKSRequest(command: .connect, destination: anyTarget)
 
 /// A port where nothing listens: one that was just given back.
 func closedPort() async throws -> SOCKSAddress {

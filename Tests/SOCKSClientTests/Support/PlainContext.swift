@@ -5,10 +5,12 @@ import SOCKSNIO
 /// Both ends' contexts: one token each way, nothing hidden.
 final class PlainEstablishment: ContextEstablishment {
   private let eventLoop: any EventLoop
+  private let ordered: Bool
   private let failure: SOCKSError?
 
-  init(on eventLoop: any EventLoop, failure: SOCKSError? = nil) {
+  init(on eventLoop: any EventLoop, ordered: Bool = true, failure: SOCKSError? = nil) {
     self.eventLoop = eventLoop
+    self.ordered = ordered
     self.failure = failure
   }
 
@@ -18,7 +20,9 @@ final class PlainEstablishment: ContextEstablishment {
       step = .failed(failure)
     } else if let token {
       let isLast = token == ByteBuffer(string: "answer")
-      step = .complete(Self.attributes, token: isLast ? nil : ByteBuffer(string: "answer"), PlainProtection())
+      var attributes = Self.attributes
+      if !self.ordered { attributes.services.remove(.sequence) }
+      step = .complete(attributes, token: isLast ? nil : ByteBuffer(string: "answer"), PlainProtection())
     } else {
       step = .continueNeeded(token: ByteBuffer(string: "question"))
     }
@@ -32,6 +36,7 @@ final class PlainEstablishment: ContextEstablishment {
 
 /// Tokens of nine octets of header (number, sealed or not) and the plaintext as it is.
 final class PlainProtection: PerMessageProtection {
+  let engine = "plain"
   private var next: UInt64 = 1
 
   private func token(_ plaintext: ByteBuffer, sealed: Bool) -> ByteBuffer {

@@ -17,9 +17,21 @@ final class TestGateway: Sendable {
     case answerUnsealed
     /// Accepts, and says nothing at all.
     case silence
+    /// Has all zeros in its replies for an address; a BIND's peer comes at once, and is itself.
+    case unspecifiedAddress
+    /// Answers a BIND with this second reply.
+    case refusePeer(SOCKSReplyCode)
+    /// Answers a BIND with a second reply in clear.
+    case clearSecondReply
+    /// The peer of a BIND never comes.
+    case noPeer
+    /// Sends datagrams back, and does something bad before that.
+    case datagrams(TestRelay.Trick)
   }
 
   static let bound = SOCKSAddress(.v4(0xC000_0201), port: 4711)
+  /// The peer of a BIND.
+  static let peer = SOCKSAddress(.v4(0xC633_6407), port: 20)
 
   let listener: any Channel
 
@@ -61,6 +73,7 @@ final class TestGateway: Sendable {
 private final class Connection: ServerNegotiationDelegate {
   private let channel: any Channel
   private let behaviour: TestGateway.Behaviour
+  private var relay: TestRelay?
 
   init(_ channel: any Channel, _ behaviour: TestGateway.Behaviour) {
     self.channel = channel
@@ -77,7 +90,8 @@ private final class Connection: ServerNegotiationDelegate {
       configuration: ServerNegotiation.Configuration(
         methods: [.gssapi],
         gss: GSSAcceptorSubnegotiation.Configuration(
-          levels: levels, requirements: .acceptor(servedNames: ["socks"]))),
+          levels: levels, requirements: .acceptor(servedNames: ["socks"])),
+        commands: [.connect, .bind, .udpAssociate]),
       timeouts: Self.timeouts, selective: .always,
       establishment: { PlainEstablishment(on: eventLoop) }, delegate: self)
     try self.channel.pipeline.syncOperations.addHandler(handler)
@@ -86,20 +100,33 @@ private final class Connection: ServerNegotiationDelegate {
 
   func negotiationAgreed(_ agreed: AgreedProtection) {}
 
-  func negotiationReceivedRequest(_ request: SOCKSRequest, completion: @escaping (SOCKSReply, SOCKSError?) -> Void) {
+  func negotiationReceivedRequest(
+    _ request: SOCKSRequest, announcement: @escaping (SOCKSAddress) -> Void,
+    completion: @escaping (SOCKSReply, SOCKSError?) -> Void
+  ) {
     let behaviour = self.behaviour
     self.channel.eventLoop.assumeIsolated().execute {
-      if case .refuse(let code) = behaviour {
-        completion(SOCKSReply(code: code), SOCKSError(.requestRefused))
-      } else {
-        completion(SOCKSReply(code: .succeeded, bound: TestGateway.bound), nil)
+      if case .datagrams(let trick) = behaviour, request.command == .udpAssociate {
+        return TestRelay.make(trick, control: self.channel) { relay in
+          self.relay = relay
+          completion(SOCKSReply(code: .succeeded, bound: relay.bound), nil)
+        }
       }
+      if case .refuse(let code) = behaviour {
+        return completion(SOCKSReply(code: code), SOCKSError(.requestRefused))
+      }
+      var bound = TestGateway.bound
+      if case .unspecifiedAddress = behaviour { bound = SOCKSAddress(.v4(0), port: 4711) }
+      guard request.command == .bind else { return completion(SOCKSReply(code: .succeeded, bound: bound), nil) }
+      announcement(bound)
+      self.sendSecondReply(completion)
     }
   }
 
   func negotiationSucceeded(
     _ handler: ServerNegotiationHandler, context: ChannelHandlerContext, earlyData: ByteBuffer, inputClosed: Bool
   ) {
+    if let relay = self.relay { return relay.begin(handler) }
     do {
       try context.pipeline.syncOperations.addHandler(EchoHandler(self.behaviour))
     } catch {
@@ -110,6 +137,20 @@ private final class Connection: ServerNegotiationDelegate {
   }
 
   func negotiationFailed(_ error: SOCKSError, phase: ServerNegotiation.Phase) {}
+
+  private func sendSecondReply(_ completion: (SOCKSReply, SOCKSError?) -> Void) {
+    let reply = SOCKSReply(code: .succeeded, bound: TestGateway.peer)
+    switch self.behaviour {
+    case .noPeer: break
+    case .refusePeer(let code): completion(SOCKSReply(code: code), SOCKSError(.requestRefused))
+    case .clearSecondReply:
+      var octets = ByteBuffer()
+      reply.encode(into: &octets)
+      let layer = try? self.channel.pipeline.syncOperations.context(handlerType: EncapsulationHandler.self)
+      layer?.writeAndFlush(NIOAny(octets), promise: nil)
+    default: completion(reply, nil)
+    }
+  }
 }
 
 private final class EchoHandler: ChannelInboundHandler {
@@ -126,7 +167,9 @@ private final class EchoHandler: ChannelInboundHandler {
     case .greetAndEnd(let greeting):
       context.writeAndFlush(NIOAny(ByteBuffer(bytes: greeting)), promise: nil)
       context.close(mode: .output, promise: nil)
-    case .refuse, .endInsideToken, .answerUnsealed, .silence: break
+    case .refuse, .endInsideToken, .answerUnsealed, .silence, .unspecifiedAddress, .refusePeer, .clearSecondReply,
+      .noPeer, .datagrams:
+      break
     }
     context.read()
   }
@@ -139,7 +182,9 @@ private final class EchoHandler: ChannelInboundHandler {
       // The level message and the reply were the first two.
       frame.writeMultipleIntegers(UInt64(3), UInt8(0), UInt8(0x21))
       self.writeRaw(frame, context)
-    case .echo, .refuse, .endInsideToken, .silence: context.write(data, promise: nil)
+    case .echo, .refuse, .endInsideToken, .silence, .unspecifiedAddress, .refusePeer, .clearSecondReply, .noPeer,
+      .datagrams:
+      context.write(data, promise: nil)
     }
   }
 

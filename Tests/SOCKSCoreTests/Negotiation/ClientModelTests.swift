@@ -54,17 +54,24 @@ import Testing
 
   enum Phase: Hashable {
     case selection, token, level
-    case reply(level: UInt8), data(level: UInt8)
+    case reply(level: UInt8), secondReply(level: UInt8), data(level: UInt8)
     case closed
   }
 
   /// What a client that has asked for a level does with a message, and where it is then.
-  static func reference(asked: UInt8, _ phase: Phase, _ message: Message) -> ([Effect], Phase) {
+  static func reference(
+    asked: UInt8, _ command: SOCKSCommand, _ phase: Phase, _ message: Message
+  ) -> ([Effect], Phase) {
     let close: ([Effect], Phase) = ([.closed], .closed)
     func agreed(_ level: UInt8) -> ([Effect], Phase) {
       // No weaker level, and 3 only when it was asked for.
       guard level == asked || level == 2 else { return close }
-      return ([.protected(SOCKSRequest.connectOctets)], .reply(level: level))
+      let request = command == .bind ? SOCKSRequest.bindOctets : SOCKSRequest.connectOctets
+      return ([.protected(request)], .reply(level: level))
+    }
+    /// A first reply is told of, a last one opens the way for data.
+    func replied(_ level: UInt8, isFirst: Bool) -> ([Effect], Phase) {
+      isFirst ? ([.announced], .secondReply(level: level)) : ([.served], .data(level: level))
     }
     switch phase {
     case .closed:
@@ -82,10 +89,11 @@ import Testing
       case .level3: return agreed(3)
       default: return close
       }
-    case .reply(let level):
+    case .reply(let level), .secondReply(let level):
+      let isFirst = command == .bind && phase == .reply(level: level)
       switch message {
-      case .replySealed: return ([.served], .data(level: level))
-      case .replySigned: return level == 2 ? close : ([.served], .data(level: level))
+      case .replySealed: return replied(level, isFirst: isFirst)
+      case .replySigned: return level == 2 ? close : replied(level, isFirst: isFirst)
       case .nothingSealed: return ([], phase)
       default: return close
       }
@@ -104,14 +112,16 @@ import Testing
 
   struct Walk {
     let asked: ProtectionLevel
+    let request: SOCKSRequest
     var driver: ClientDriver
     var phase = Phase.selection
     var number: UInt64 = 5_000
     var path: [Message] = []
 
-    init(asked: ProtectionLevel) {
+    init(asked: ProtectionLevel, request: SOCKSRequest = .connect) {
       self.asked = asked
-      self.driver = ClientDriver(.init(authentication: .gssapi(.init(level: asked)), request: .connect))
+      self.request = request
+      self.driver = ClientDriver(.init(authentication: .gssapi(.init(level: asked)), request: request))
       self.driver.connect()
     }
 
@@ -120,7 +130,8 @@ import Testing
       self.path.append(message)
       self.driver.receive(message.octets(number: self.number))
       self.number += 1
-      let (effects, next) = ClientModelTests.reference(asked: self.asked.rawValue, self.phase, message)
+      let (effects, next) = ClientModelTests.reference(
+        asked: self.asked.rawValue, self.request.command, self.phase, message)
       self.phase = next
       return self.driver.takeOutputs().map(Effect.init) == effects && self.driver.isClosed == (next == .closed)
     }
@@ -160,6 +171,17 @@ import Testing
     _ = walk.driver.takeOutputs()
     var failures: [[Message]] = []
     for message in [.selectGSSAPI, .token] as [Message] where !walk.send(message) { failures.append(walk.path) }
+    _ = Self.explore(walk, depth: 3, failures: &failures)
+    #expect(failures.isEmpty, "\(failures.count) differ, first \(failures.prefix(3))")
+  }
+  /// BIND's two replies, and the data behind them.
+  @Test(arguments: ProtectionLevel.allCases)
+  func everySequenceOf3MessagesAfterABindRequestAgrees(asked: ProtectionLevel) {
+    var walk = Walk(asked: asked, request: .bind)
+    _ = walk.driver.takeOutputs()
+    var failures: [[Message]] = []
+    let level: Message = asked == .integrity ? .level1 : asked == .selective ? .level3 : .level2
+    for message in [.selectGSSAPI, .token, level] as [Message] where !walk.send(message) { failures.append(walk.path) }
     _ = Self.explore(walk, depth: 3, failures: &failures)
     #expect(failures.isEmpty, "\(failures.count) differ, first \(failures.prefix(3))")
   }

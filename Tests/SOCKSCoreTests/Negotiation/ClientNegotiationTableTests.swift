@@ -6,7 +6,8 @@ import Testing
 @Suite struct ClientNegotiationTableTests {
   enum State: CaseIterable {
     case ready, awaitingSelection, stepping, awaitingToken, awaitingReady, wrapping, awaitingLevel, unwrapping
-    case awaitingPasswordResponse, awaitingReply, succeeded, ended, abandonedStep
+    case awaitingPasswordResponse, awaitingReply, awaitingFirstReply, awaitingSecondReply, succeeded, ended
+    case abandonedStep
   }
 
   enum Event: CaseIterable {
@@ -45,6 +46,7 @@ import Testing
 
   static func machine(in state: State) throws -> ClientNegotiation {
     var authentication = ClientNegotiation.Authentication.gssapi(.init(level: .confidentiality))
+    var request = SOCKSRequest.connect
     let path: [Event]
     switch state {
     case .ready: path = []
@@ -56,6 +58,12 @@ import Testing
     case .awaitingLevel: path = [.connected, .selectGSSAPI, .stepCompletes, .levelWrapped]
     case .unwrapping: path = [.connected, .selectGSSAPI, .stepCompletes, .levelWrapped, .level]
     case .awaitingReply: path = [.connected, .selectGSSAPI, .stepCompletes, .levelWrapped, .level, .levelUnwrapped]
+    case .awaitingFirstReply:
+      request = .bind
+      path = [.connected, .selectGSSAPI, .stepCompletes, .levelWrapped, .level, .levelUnwrapped]
+    case .awaitingSecondReply:
+      request = .bind
+      path = [.connected, .selectGSSAPI, .stepCompletes, .levelWrapped, .level, .levelUnwrapped, .success]
     case .succeeded:
       path = [.connected, .selectGSSAPI, .stepCompletes, .levelWrapped, .level, .levelUnwrapped, .success]
     case .awaitingPasswordResponse:
@@ -64,7 +72,7 @@ import Testing
     case .ended: path = [.connected, .noneAcceptable]
     case .abandonedStep: path = [.connected, .selectGSSAPI, .deadline]
     }
-    var machine = ClientNegotiation(configuration: .init(authentication: authentication, request: .connect))
+    var machine = ClientNegotiation(configuration: .init(authentication: authentication, request: request))
     for event in path { _ = Self.apply(event, to: &machine) }
     return machine
   }
@@ -106,7 +114,7 @@ import Testing
       if event == .deadline { return fail(.deadlinePassed) }
       return event.octets == nil ? fail(.unreachableState) : .wait
     case .awaitingSelection, .stepping, .awaitingToken, .awaitingReady, .wrapping, .awaitingLevel, .unwrapping,
-      .awaitingPasswordResponse, .awaitingReply:
+      .awaitingPasswordResponse, .awaitingReply, .awaitingFirstReply, .awaitingSecondReply:
       break
     }
     if event == .deadline { return fail(.deadlinePassed) }
@@ -156,7 +164,7 @@ import Testing
     default:
       guard first == 0x05 else { return fail(.wrongVersion) }
       switch event {
-      case .success: return .succeed(.success)
+      case .success: return state == .awaitingFirstReply ? .announce(.success) : .succeed(.success)
       case .refusal: return fail(.requestRefused)
       default: return .readMore
       }
@@ -179,7 +187,7 @@ import Testing
         #expect(action == .discard, "\(late) after the end")
         #expect(taken == 0)
       }
-    case .send, .stepContext, .wrapProtectionLevel, .unwrapProtectionLevel, .protect, .succeed:
+    case .send, .stepContext, .wrapProtectionLevel, .unwrapProtectionLevel, .protect, .announce, .succeed:
       break
     }
   }
@@ -189,7 +197,8 @@ import Testing
     arguments: [
       (.ready, "the connection"), (.awaitingSelection, "the method selection"), (.stepping, "the Kerberos library"),
       (.awaitingToken, "the authentication answer"), (.awaitingPasswordResponse, "the password answer"),
-      (.awaitingReply, "the reply"), (.succeeded, "nothing"), (.ended, "nothing"),
+      (.awaitingReply, "the reply"), (.awaitingFirstReply, "the reply"),
+      (.awaitingSecondReply, "the incoming connection"), (.succeeded, "nothing"), (.ended, "nothing"),
     ] as [(State, String)])
   func tellsWhatItAwaits(state: State, awaited: String) throws {
     #expect(try Self.machine(in: state).awaited == awaited)

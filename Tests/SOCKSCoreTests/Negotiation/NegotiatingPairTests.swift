@@ -13,13 +13,15 @@ import Testing
 
     init(
       asked: ProtectionLevel, allowed: Set<ProtectionLevel>, context: FakeContext = FakeContext(),
-      clientRounds: Int = 5, serverRounds: Int = 5
+      clientRounds: Int = 5, serverRounds: Int = 5, request: SOCKSRequest = .connect
     ) {
       self.server = ServerDriver(
-        .init(methods: [.gssapi], gss: .serving(levels: allowed, maximumRounds: serverRounds)), context: context)
+        .init(
+          methods: [.gssapi], gss: .serving(levels: allowed, maximumRounds: serverRounds), commands: [.connect, .bind]),
+        context: context)
       self.client = ClientDriver(
         .init(
-          authentication: .gssapi(.init(level: asked, maximumRounds: clientRounds)), request: .connect),
+          authentication: .gssapi(.init(level: asked, maximumRounds: clientRounds)), request: request),
         context: context)
     }
 
@@ -162,6 +164,33 @@ import Testing
           .served(.connect), .protected(SOCKSReply.successOctets), .data([0x68, 0x69]),
         ])
     }
+  }
+
+  /// The second reply comes when it comes, and the peer's data behind it, all protected: cut at any place.
+  @Test(arguments: ProtectionLevel.allCases, [1, 5, .max])
+  func aBindHasTwoReplies(level: ProtectionLevel, chunk: Int) {
+    var pair = Pair(asked: level, allowed: [level], request: .bind)
+    pair.run(chunk: chunk)
+    #expect(pair.server.outputs.contains(.served(.bind)))
+    #expect(pair.client.outputs.last == .announced)
+    #expect(!pair.client.hasSucceeded)
+    #expect(pair.client.machine.awaited == "the incoming connection")
+    pair.server.write(SOCKSReply.successOctets)
+    pair.server.write(Array("220 ready".utf8))
+    pair.exchange(chunk: chunk)
+    let data = pair.client.outputs.drop { $0 != .succeeded }.dropFirst().flatMap { output -> [UInt8] in
+      if case .data(let octets) = output { octets } else { [] }
+    }
+    #expect(pair.client.hasSucceeded && !pair.client.isClosed)
+    #expect(data == Array("220 ready".utf8))
+  }
+
+  @Test func theSecondReplyMayBeARefusal() {
+    var pair = Pair(asked: .confidentiality, allowed: [.confidentiality], request: .bind)
+    pair.run()
+    pair.server.write([0x05, 0x04, 0x00, 0x01, 0, 0, 0, 0, 0, 0])
+    pair.exchange()
+    #expect(pair.client.outputs.last == .closed(.requestRefused))
   }
 
   @Test(arguments: [true, false], [1, 5, .max])

@@ -8,14 +8,14 @@ import Testing
     case awaitingOffer
     case awaitingToken, stepping, awaitingLevel, unwrapping, wrapping
     case awaitingPassword, checkingPassword
-    case awaitingRequest, serving, relaying
-    case ended, abandonedStep, abandonedCheck, abandonedRequest
+    case awaitingRequest, serving, servingBind, listening, relaying, relayingBind
+    case ended, abandonedStep, abandonedCheck, abandonedRequest, abandonedBind, abandonedListening
   }
 
   enum Event: CaseIterable {
-    case nothing, offer, token, level, abort, password, request, version4
+    case nothing, offer, token, level, abort, password, request, bind, version4
     case stepCompletes, stepFails, levelUnwrapped, levelUnwrapFails, levelWrapped, levelWrapFails
-    case passwordCorrect, passwordWrong, requestSucceeds, requestFails, deadline
+    case passwordCorrect, passwordWrong, requestSucceeds, requestFails, listens, deadline
 
     /// The octets, for an event that is a message.
     var octets: [UInt8]? {
@@ -28,9 +28,10 @@ import Testing
       // As a message of RFC 1961: an encapsulation that is not complete.
       case .password: [0x01, 0x03, 0x62, 0x6f, 0x62, 0x01, 0x70]
       case .request: SOCKSRequest.connectOctets
+      case .bind: SOCKSRequest.bindOctets
       case .version4: [0x04, 0x01, 0x00, 0x50, 0xc0, 0x00, 0x02, 0x01, 0x00]
       case .stepCompletes, .stepFails, .levelUnwrapped, .levelUnwrapFails, .levelWrapped, .levelWrapFails,
-        .passwordCorrect, .passwordWrong, .requestSucceeds, .requestFails, .deadline:
+        .passwordCorrect, .passwordWrong, .requestSucceeds, .requestFails, .listens, .deadline:
         nil
       }
     }
@@ -43,6 +44,7 @@ import Testing
   static func machine(in state: State) -> ServerNegotiation {
     var methods: [SOCKSMethod] = [.gssapi, .usernamePassword, .noAuthentication]
     let path: [Event]
+    let agreement: [Event] = [.offer, .token, .stepCompletes, .level, .levelUnwrapped, .levelWrapped]
     switch state {
     case .awaitingOffer: path = []
     case .awaitingToken: path = [.offer]
@@ -50,10 +52,12 @@ import Testing
     case .awaitingLevel: path = [.offer, .token, .stepCompletes]
     case .unwrapping: path = [.offer, .token, .stepCompletes, .level]
     case .wrapping: path = [.offer, .token, .stepCompletes, .level, .levelUnwrapped]
-    case .awaitingRequest: path = [.offer, .token, .stepCompletes, .level, .levelUnwrapped, .levelWrapped]
-    case .serving: path = [.offer, .token, .stepCompletes, .level, .levelUnwrapped, .levelWrapped, .request]
-    case .relaying:
-      path = [.offer, .token, .stepCompletes, .level, .levelUnwrapped, .levelWrapped, .request, .requestSucceeds]
+    case .awaitingRequest: path = agreement
+    case .serving: path = agreement + [.request]
+    case .servingBind: path = agreement + [.bind]
+    case .listening: path = agreement + [.bind, .listens]
+    case .relaying: path = agreement + [.request, .requestSucceeds]
+    case .relayingBind: path = agreement + [.bind, .listens, .requestSucceeds]
     case .awaitingPassword:
       methods = [.usernamePassword]
       path = []
@@ -65,10 +69,12 @@ import Testing
     case .abandonedCheck:
       methods = [.usernamePassword]
       path = [.password, .deadline]
-    case .abandonedRequest:
-      path = [.offer, .token, .stepCompletes, .level, .levelUnwrapped, .levelWrapped, .request, .deadline]
+    case .abandonedRequest: path = agreement + [.request, .deadline]
+    case .abandonedBind: path = agreement + [.bind, .deadline]
+    case .abandonedListening: path = agreement + [.bind, .listens, .deadline]
     }
-    var machine = ServerNegotiation(configuration: .init(methods: methods, gss: .serving()))
+    var machine = ServerNegotiation(
+      configuration: .init(methods: methods, gss: .serving(), commands: [.connect, .bind]))
     if methods == [.usernamePassword] {
       var offer = ByteBuffer(0x05, 0x01, 0x02)
       _ = machine.receivedOctets(&offer)
@@ -97,7 +103,8 @@ import Testing
       case .requestSucceeds: machine.requestFinished(.success)
       case .requestFails:
         machine.requestFinished(SOCKSReply(code: .connectionRefused), error: SOCKSError(.connectionClosed))
-      case .nothing, .offer, .token, .level, .abort, .password, .request, .version4, .deadline:
+      case .listens: machine.announced(SOCKSAddress(.v4(0xCB00_7106), port: 2_000))
+      case .nothing, .offer, .token, .level, .abort, .password, .request, .bind, .version4, .deadline:
         machine.interrupted(SOCKSError(.deadlinePassed))
       }
     return (action, 0)
@@ -112,13 +119,14 @@ import Testing
     func generalFailure(_ code: SOCKSError.Code) -> Action { refuse("05 01 00 01 00000000 0000", code) }
 
     switch state {
-    case .ended, .abandonedStep, .abandonedCheck, .abandonedRequest:
+    case .ended, .abandonedStep, .abandonedCheck, .abandonedRequest, .abandonedBind, .abandonedListening:
       return .discard
 
     case .awaitingOffer:
       switch event {
       case .nothing: return .readMore
-      case .offer: return send("05 01")
+      // A BIND request begins like an offer of methods X'00' and X'01'.
+      case .offer, .bind: return send("05 01")
       // The first three octets of a CONNECT request are an offer of method X'00'.
       case .request: return send("05 00")
       case .token, .level, .abort, .password, .version4: return .close(SOCKSError(.wrongVersion))
@@ -129,14 +137,14 @@ import Testing
     case .awaitingToken, .awaitingLevel:
       switch event {
       case .nothing, .password: return .readMore
-      case .offer, .request: return abort(.clearMessageWhereProtectionIsDue)
+      case .offer, .request, .bind: return abort(.clearMessageWhereProtectionIsDue)
       case .version4: return abort(.wrongVersion)
       case .abort: return abort(.abortReceived)
       case .token: return state == .awaitingToken ? .stepContext(token: Self.token) : abort(.unexpectedMessage)
       case .level:
         return state == .awaitingLevel ? .unwrapProtectionLevel(token: Self.token) : abort(.unexpectedMessage)
       case .deadline: return abort(.deadlinePassed)
-      case .passwordCorrect, .passwordWrong, .requestSucceeds, .requestFails:
+      case .passwordCorrect, .passwordWrong, .requestSucceeds, .requestFails, .listens:
         return .close(SOCKSError(.unreachableState))
       default: return abort(.unreachableState)
       }
@@ -144,7 +152,7 @@ import Testing
     case .stepping, .unwrapping, .wrapping:
       switch (state, event) {
       case (_, .nothing), (_, .offer), (_, .token), (_, .level), (_, .abort), (_, .password), (_, .request),
-        (_, .version4):
+        (_, .bind), (_, .version4):
         return .wait
       case (.stepping, .stepCompletes): return send("01 01 0001 60")
       case (.stepping, .stepFails): return abort(.contextFailed)
@@ -157,7 +165,7 @@ import Testing
           level: .confidentiality, attributes: .strong, incoming: incoming.at(.confidentiality))
         return .protect(agreed, answer: ByteBuffer(0x01, 0x02, 0x00, 0x01, 0x60))
       case (_, .deadline): return abort(.deadlinePassed)
-      case (_, .passwordCorrect), (_, .passwordWrong), (_, .requestSucceeds), (_, .requestFails):
+      case (_, .passwordCorrect), (_, .passwordWrong), (_, .requestSucceeds), (_, .requestFails), (_, .listens):
         return .close(SOCKSError(.unreachableState))
       default: return abort(.unreachableState)
       }
@@ -171,14 +179,14 @@ import Testing
       case .token: return .checkPassword(try UsernamePasswordRequest(username: [0x00], password: [0x60]))
       // ulen 2, plen 0x60: not complete.
       case .level: return .readMore
-      case .offer, .request, .version4: return .close(SOCKSError(.wrongVersion))
+      case .offer, .request, .bind, .version4: return .close(SOCKSError(.wrongVersion))
       case .deadline: return .close(SOCKSError(.deadlinePassed))
       default: return .close(SOCKSError(.unreachableState))
       }
 
     case .checkingPassword:
       switch event {
-      case .nothing, .offer, .token, .level, .abort, .password, .request, .version4: return .wait
+      case .nothing, .offer, .token, .level, .abort, .password, .request, .bind, .version4: return .wait
       case .passwordCorrect: return send("01 00")
       case .passwordWrong: return refuse("01 01", .passwordRefused)
       case .deadline: return refuse("01 01", .deadlinePassed)
@@ -189,6 +197,7 @@ import Testing
       switch event {
       case .nothing: return .readMore
       case .request: return .serve(.connect)
+      case .bind: return .serve(.bind)
       // As a request its reserved octet is X'01'.
       case .offer: return generalFailure(.malformedMessage)
       case .token, .level, .abort, .password, .version4: return generalFailure(.wrongVersion)
@@ -198,16 +207,35 @@ import Testing
 
     case .serving:
       switch event {
-      case .nothing, .offer, .token, .level, .abort, .password, .request, .version4: return .wait
+      case .nothing, .offer, .token, .level, .abort, .password, .request, .bind, .version4: return .wait
       case .requestSucceeds: return .relay(reply: ByteBuffer(bytes: SOCKSReply.successOctets))
       case .requestFails: return refuse("05 05 00 01 00000000 0000", .connectionClosed)
       case .deadline: return .close(SOCKSError(.deadlinePassed))
       default: return .close(SOCKSError(.unreachableState))
       }
 
-    case .relaying:
+    case .servingBind:
       switch event {
-      case .nothing, .offer, .token, .level, .abort, .password, .request, .version4: return .discard
+      case .nothing, .offer, .token, .level, .abort, .password, .request, .bind, .version4: return .wait
+      case .listens: return send("05 00 00 01 cb007106 07d0")
+      case .requestFails: return refuse("05 05 00 01 00000000 0000", .connectionClosed)
+      case .deadline: return .close(SOCKSError(.deadlinePassed))
+      // A success, too: the client would take its address for the one that is listened on.
+      default: return .close(SOCKSError(.unreachableState))
+      }
+
+    case .listening:
+      switch event {
+      case .nothing, .offer, .token, .level, .abort, .password, .request, .bind, .version4: return .readMore
+      case .requestSucceeds: return .relay(reply: ByteBuffer(bytes: SOCKSReply.successOctets))
+      case .requestFails: return refuse("05 05 00 01 00000000 0000", .connectionClosed)
+      case .deadline: return .close(SOCKSError(.deadlinePassed))
+      default: return .close(SOCKSError(.unreachableState))
+      }
+
+    case .relaying, .relayingBind:
+      switch event {
+      case .nothing, .offer, .token, .level, .abort, .password, .request, .bind, .version4: return .discard
       case .deadline: return .close(SOCKSError(.deadlinePassed))
       default: return .close(SOCKSError(.unreachableState))
       }
@@ -230,6 +258,8 @@ import Testing
         #expect(action == .discard, "\(late) after the end")
         #expect(taken == 0)
       }
+    case .leaveUnprotected:
+      Issue.record("a session in clear without the switch")
     case .send, .stepContext, .unwrapProtectionLevel, .wrapProtectionLevel, .protect, .checkPassword, .serve, .relay:
       break
     }
@@ -240,10 +270,22 @@ import Testing
       (.awaitingOffer, .method), (.awaitingToken, .authentication), (.stepping, .authentication),
       (.awaitingLevel, .level), (.unwrapping, .level), (.wrapping, .level), (.awaitingPassword, .authentication),
       (.checkingPassword, .authentication), (.awaitingRequest, .request), (.serving, .serving),
-      (.relaying, .relaying), (.ended, .ended), (.abandonedStep, .ended), (.abandonedCheck, .ended),
-      (.abandonedRequest, .ended),
+      (.servingBind, .serving), (.listening, .listening), (.relaying, .relaying), (.relayingBind, .relaying),
+      (.ended, .ended), (.abandonedStep, .ended), (.abandonedCheck, .ended), (.abandonedRequest, .ended),
+      (.abandonedBind, .ended), (.abandonedListening, .ended),
     ] as [(State, ServerNegotiation.Phase)])
   func tellsItsPhase(state: State, phase: ServerNegotiation.Phase) {
     #expect(Self.machine(in: state).phase == phase)
+  }
+
+  @Test func earlyDataIsBoundedWhileBindListens() {
+    var machine = Self.machine(in: .listening)
+    var buffer = ByteBuffer(repeating: 0x2e, count: ServerNegotiation.maximumEarlyData)
+    #expect(machine.receivedOctets(&buffer) == .readMore)
+    #expect(buffer.readableBytes == ServerNegotiation.maximumEarlyData)
+    buffer.writeInteger(UInt8(0x2e))
+    let answer = ByteBuffer(bytes: [UInt8](hex: "05 01 00 01 00000000 0000"))
+    #expect(machine.receivedOctets(&buffer) == .refuse(answer: answer, SOCKSError(.unexpectedMessage)))
+    #expect(machine.phase == .ended)
   }
 }

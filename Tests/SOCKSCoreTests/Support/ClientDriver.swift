@@ -91,6 +91,9 @@ struct ClientDriver {
       self.incoming = agreed.incoming
       self.send(request)
       return true
+    case .announce:
+      self.outputs.append(.announced)
+      return true
     case .succeed:
       self.hasSucceeded = true
       self.outputs.append(.succeeded)

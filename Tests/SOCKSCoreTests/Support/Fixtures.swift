@@ -16,8 +16,13 @@ extension SecurityContextAttributes {
 }
 
 extension GSSAcceptorSubnegotiation.Configuration {
-  static func serving(levels: Set<ProtectionLevel> = Set(ProtectionLevel.allCases), maximumRounds: Int = 1) -> Self {
-    Self(levels: levels, requirements: .acceptor(servedNames: ["socks", "rcmd"]), maximumRounds: maximumRounds)
+  static func serving(
+    levels: Set<ProtectionLevel> = Set(ProtectionLevel.allCases), maximumRounds: Int = 1,
+    compatibility: Set<CompatibilitySwitch> = []
+  ) -> Self {
+    Self(
+      levels: levels, requirements: .acceptor(servedNames: ["socks", "rcmd"]), maximumRounds: maximumRounds,
+      compatibility: compatibility)
   }
 }
 
@@ -36,6 +41,11 @@ extension SOCKSRequest {
 
   /// `05 01 00 01 c0000201 01bb`
   static let connectOctets: [UInt8] = [0x05, 0x01, 0x00, 0x01, 0xc0, 0x00, 0x02, 0x01, 0x01, 0xbb]
+
+  static let bind = SOCKSRequest(command: .bind, destination: SOCKSAddress(.v4(0xC000_0201), port: 443))
+
+  /// `05 02 00 01 c0000201 01bb`
+  static let bindOctets: [UInt8] = [0x05, 0x02, 0x00, 0x01, 0xc0, 0x00, 0x02, 0x01, 0x01, 0xbb]
 }
 
 extension SOCKSReply {

@@ -8,6 +8,8 @@ enum PeerOutput: Hashable {
   case protected([UInt8])
   /// A request that was carried out (server).
   case served(SOCKSRequest)
+  /// The first of two replies that the caller got (client).
+  case announced
   /// A reply that the caller got (client).
   case succeeded
   /// Relayed octets.

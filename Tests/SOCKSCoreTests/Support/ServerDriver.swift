@@ -10,6 +10,7 @@ struct ServerDriver {
   private var incoming: IncomingMessageCheck?
   private var sendNumber: UInt64 = 7_000
   private(set) var agreed: AgreedProtection?
+  private(set) var unprotected: UnprotectedSession?
   private(set) var outputs: [PeerOutput] = []
   /// What has been sent and not been taken by the test.
   private(set) var sent: [UInt8] = []
@@ -41,9 +42,16 @@ struct ServerDriver {
     while !self.isClosed, self.advance() {}
   }
 
+  mutating func write(_ octets: [UInt8]) { self.send(ByteBuffer(bytes: octets)) }
+
   /// One action; false when more octets are needed.
   private mutating func advance() -> Bool {
-    guard self.incoming != nil else { return self.run(self.machine.receivedOctets(&self.network)) }
+    guard self.incoming != nil else {
+      guard self.isRelaying else { return self.run(self.machine.receivedOctets(&self.network)) }
+      if self.network.readableBytes > 0 { self.outputs.append(.data(self.network.octets)) }
+      self.network.clear()
+      return false
+    }
     let hasOpened = self.openNextMessage()
     guard !self.isClosed else { return false }
     if self.isRelaying {
@@ -74,10 +82,16 @@ struct ServerDriver {
       self.agreed = agreed
       self.incoming = agreed.incoming
       return true
+    case .leaveUnprotected(let session, let answer):
+      if let answer { self.send(answer) }
+      self.unprotected = session
+      return true
     case .checkPassword(let request):
       return self.run(self.machine.passwordChecked(isCorrect: request.password == Array("secret".utf8)))
     case .serve(let request):
       self.outputs.append(.served(request))
+      // The second reply is the test's.
+      if request.command == .bind { return self.run(self.machine.announced(SOCKSReply.success.bound)) }
       return self.run(self.machine.requestFinished(.success))
     case .relay(let reply):
       self.send(reply)

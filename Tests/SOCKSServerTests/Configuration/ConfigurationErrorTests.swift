@@ -32,6 +32,9 @@ private func messages(listen: String? = nil, kerberos: String? = nil, rule: Stri
   }
 }
 
+/// What may be allowed and denied.
+private let commands = AccessCommand.allCases.map(\.rawValue).joined(separator: ", ")
+
 @Suite struct ConfigurationErrorTests {
   @Test func allErrorsComeAtOnceEachWithItsPlace() {
     let text = """
@@ -75,10 +78,10 @@ private func messages(listen: String? = nil, kerberos: String? = nil, rule: Stri
         garterd.yaml:9:3: unknown key "metod" in timeouts; did you mean method?
             metod: 10s
             ^
-        garterd.yaml:11:13: rules[0].allow[0]: expected connect, not "conect"; did you mean connect?
+        garterd.yaml:11:13: rules[0].allow[0]: expected one of \(commands), not "conect"; did you mean connect?
             - allow: [conect]
                       ^
-        garterd.yaml:12:18: rules[0].principals[0]: expected a principal such as alice@EXAMPLE.COM or */admin@EXAMPLE.COM, or anonymous, not "alice"
+        garterd.yaml:12:18: rules[0].principals[0]: expected a principal such as alice@EXAMPLE.COM or */admin@EXAMPLE.COM, user:NAME, anonymous or unauthenticated, not "alice"
               principals: [alice]
                            ^
         garterd.yaml:13:10: rules[0].to[0]: 10.0.0.1/8 has bits set behind its prefix; write 10.0.0.0/8 for the network, or 10.0.0.1 alone
@@ -172,7 +175,10 @@ private func messages(listen: String? = nil, kerberos: String? = nil, rule: Stri
       "{address: '127.0.0.1:'}",
       "1:20: listen[0].address: expected an address and a port such as 127.0.0.1:1080 or [::1]:1080; a port is a number from 0 to 65535"
     ),
-    ("{address: '127.0.0.1:1', adress: x}", "1:35: unknown key \"adress\" in listen[0]; known here: address"),
+    (
+      "{address: '127.0.0.1:1', adress: x}",
+      "1:35: unknown key \"adress\" in listen[0]; known here: address, methods, clients"
+    ),
     (
       "{address: '127.0.0.1:1'}, {address: '127.0.0.1:1'}",
       "1:46: listen[1].address: 127.0.0.1:1 is here twice; the first is on line 1"
@@ -271,6 +277,35 @@ private func messages(listen: String? = nil, kerberos: String? = nil, rule: Stri
   }
 
   @Test(arguments: [
+    ("bind: []", "4:7: bind: expected keys and values such as ports: 40000-40999"),
+    ("bind: {timeout: 0s}", "4:17: bind.timeout: expected 1ms to 1h, not \"0s\""),
+    ("bind: {timeout: 61m}", "4:17: bind.timeout: expected 1ms to 1h, not \"61m\""),
+    (
+      "bind: {ports: 0-10}",
+      "4:15: bind.ports: expected a port from 1 to 65535, or a range such as 8000-8100, not \"0-10\""
+    ),
+    (
+      "bind: {listen_address: gw.example.com}",
+      "4:24: bind.listen_address: expected an address such as 192.0.2.1 or 2001:db8::1, not \"gw.example.com\""
+    ),
+    (
+      "bind: {listen_address: 0.0.0.0}",
+      "4:24: bind.listen_address: 0.0.0.0 is no address that a peer could connect to; write one of this machine or network"
+    ),
+    (
+      "bind: {advertise_address: '::'}",
+      "4:27: bind.advertise_address: :: is no address that a peer could connect to; write one of this machine or network"
+    ),
+    (
+      "bind: {advertise_adress: 192.0.2.1}",
+      "4:8: unknown key \"advertise_adress\" in bind; did you mean advertise_address?"
+    ),
+  ])
+  func bind(text: String, message: String) {
+    #expect(messages(more: text) == [message])
+  }
+
+  @Test(arguments: [
     ("principals: ['*@R'], to: ['*']", "3:9: the rule says neither allow nor deny; write for example allow: [connect]"),
     (
       "allow: [connect], deny: [connect], principals: ['*@R'], to: ['*']",
@@ -286,18 +321,21 @@ private func messages(listen: String? = nil, kerberos: String? = nil, rule: Stri
       "allow: [], principals: ['*@R'], to: ['*']",
       "3:17: rules[0].allow is an empty list; write at least one entry, for example [connect]"
     ),
-    ("allow: [bind], principals: ['*@R'], to: ['*']", "3:18: rules[0].allow[0]: expected connect, not \"bind\""),
+    (
+      "allow: [listen], principals: ['*@R'], to: ['*']",
+      "3:18: rules[0].allow[0]: expected one of \(commands), not \"listen\""
+    ),
     (
       "deny: [connect], principals: []",
       "3:39: rules[0].principals is an empty list; write at least one entry, for example [\"*@EXAMPLE.COM\"]"
     ),
     (
       "deny: [connect], principals: ['a@b@c']",
-      "3:40: rules[0].principals[0]: expected a principal such as alice@EXAMPLE.COM or */admin@EXAMPLE.COM, or anonymous, not \"a@b@c\""
+      "3:40: rules[0].principals[0]: expected a principal such as alice@EXAMPLE.COM or */admin@EXAMPLE.COM, user:NAME, anonymous or unauthenticated, not \"a@b@c\""
     ),
     (
-      "deny: [connect], principals: ['user:alice']",
-      "3:40: rules[0].principals[0]: user:NAME is kept for users with a password; for a principal of such a name write user\\:…"
+      "deny: [connect], principals: ['user:a@B']",
+      "3:40: rules[0].principals[0]: user:… is a user of the password file, never a principal; if \"a@B\" is meant, write \\@ and \\/ in it"
     ),
     ("deny: [connect], to: []", "3:31: rules[0].to is an empty list; write at least one entry, for example [\"*\"]"),
     (

@@ -24,7 +24,10 @@ func read(_ text: String) throws -> Configuration.Reading {
     let reading = try read(minimal)
     let configuration = reading.configuration
     #expect(reading.warnings == [])
-    #expect(configuration.listen == [ListenAddress(address: .v4(0x7F00_0001), port: 1080)])
+    #expect(configuration.listen == [.init(ListenAddress(address: .v4(0x7F00_0001), port: 1080))])
+    #expect(configuration.listen.first?.methods == [.gssapi])
+    #expect(configuration.listen.first?.clients == [])
+    #expect(configuration.passwords == nil)
     #expect(configuration.kerberos.keytab == "/etc/garter/garterd.keytab")
     #expect(configuration.kerberos.services == ["socks", "rcmd"])
     #expect(configuration.kerberos.levels == [.confidentiality, .integrity, .selective])
@@ -47,11 +50,36 @@ func read(_ text: String) throws -> Configuration.Reading {
     #expect(configuration.limits.lookups == 1000)
     #expect(configuration.limits.addressesPerName == 16)
     #expect(configuration.limits.relayBuffer == 1_048_576)
+    #expect(configuration.bind.listenAddress == nil && configuration.bind.advertiseAddress == nil)
+    #expect(configuration.bind.ports == nil && configuration.bind.timeout == .seconds(120))
+  }
+
+  @Test func bindIsRead() throws {
+    let bind = try read(
+      minimal + """
+        bind:
+          listen_address: 10.0.0.1
+          advertise_address: "::ffff:203.0.113.7"
+          ports: 40000-40999
+          timeout: 5m
+        """
+    ).configuration.bind
+    #expect(bind.listenAddress == .v4(0x0A00_0001) && bind.advertiseAddress == .v4(0xCB00_7107))
+    #expect(bind.ports == PortRange(40_000...40_999) && bind.timeout == .seconds(300))
+  }
+
+  @Test func theAdvertisedAddressIsOfTheSameFamily() {
+    var bind = Configuration.Bind()
+    let (v4, v6) = (SOCKSAddress(.v4(0x0A00_0001), port: 4), SOCKSAddress(.v6(high: 1, low: 2), port: 6))
+    #expect(bind.advertised(for: v4) == v4)
+    bind.advertiseAddress = .v4(0xCB00_7107)
+    #expect(bind.advertised(for: v4) == SOCKSAddress(.v4(0xCB00_7107), port: 4))
+    #expect(bind.advertised(for: v6) == v6)
   }
 
   @Test func whatAProgramMakesEqualsWhatAFileSays() throws {
     let configuration = Configuration(
-      listen: [ListenAddress(address: .v4(0x7F00_0001), port: 1080)],
+      listen: [.init(ListenAddress(address: .v4(0x7F00_0001), port: 1080))],
       kerberos: .init(keytab: "/etc/garter/garterd.keytab"),
       rules: [
         .allow(
@@ -92,7 +120,7 @@ func read(_ text: String) throws -> Configuration.Reading {
           ports: [22, 8000-8100]
       """
     ).configuration
-    #expect(configuration.listen.map(\.description) == ["[::1]:0", "0.0.0.0:1080", "[::1]:0"])
+    #expect(configuration.listen.map(\.address.description) == ["[::1]:0", "0.0.0.0:1080", "[::1]:0"])
     #expect(
       configuration.kerberos
         == .init(

@@ -99,10 +99,13 @@ import Testing
     setting.listeners = [ListenAddress(address: .v4(0), port: 0)]
     try await GatewayUnderTest.with(setting) { gateway in
       let loopback = SOCKSAddress(.v4(0x7f00_0001), port: gateway.address.port)
-      var client = try await SOCKSPeer(loopback)
-      try await client.negotiate()
-      #expect(try await client.connect(loopback)[1] == 0x02)
-      await client.peer.close()
+      // The second is on no device, and yet the machine's.
+      for own in [loopback, SOCKSAddress(.v4(0x7f00_0002), port: gateway.address.port)] {
+        var client = try await SOCKSPeer(loopback)
+        try await client.negotiate()
+        #expect(try await client.connect(own)[1] == 0x02)
+        await client.peer.close()
+      }
     }
   }
 

@@ -57,7 +57,7 @@ import Testing
           gate.wait()
           return .failure(SOCKSError(.hostUnreachable))
         },
-        registry: registry, ownListeners: [], logger: Logger(label: "", factory: { _ in log }))
+        registry: registry, ownSockets: OwnSockets(), logger: Logger(label: "", factory: { _ in log }))
       try await listeners.startAccepting(services)
       let address = try #require(listeners.addresses.first)
       port = address.port

@@ -3,6 +3,7 @@
 enum PolicyOracle {
   struct Rule {
     var allows: Bool
+    var commands: Set<String>
     var principals: [Who]?
     var targets: [Where]?
     var ports: [ClosedRange<Int>]?
@@ -11,7 +12,7 @@ enum PolicyOracle {
 
   enum Who {
     case anonymous
-    case pattern(components: [String], realm: String)
+    case pattern(components: [[Character]], realm: [Character])
   }
 
   enum Where {
@@ -29,9 +30,10 @@ enum PolicyOracle {
   }
 
   struct Request {
+    var command: String
     /// No components: anonymous.
-    var components: [String]
-    var realm: String
+    var components: [[Character]]
+    var realm: [Character]
     /// Not in a mapped form.
     var client: Bits
     /// Labels in small letters; none when an address was asked for.
@@ -60,6 +62,7 @@ enum PolicyOracle {
     let special = address.special + ownRanges(address, port: request.port, own: own)
     var firstUnnamed: Int?
     for (index, rule) in rules.enumerated() {
+      if !rule.commands.contains(request.command) { continue }
       if let ports = rule.ports, !ports.contains(where: { $0.contains(request.port) }) { continue }
       if let clients = rule.clients, !clients.contains(where: { $0.holds(request.client) }) { continue }
       if let who = rule.principals {
@@ -163,8 +166,7 @@ enum PolicyOracle {
       return request.components.isEmpty
     case .pattern(let components, let realm):
       guard !request.components.isEmpty, components.count == request.components.count else { return false }
-      return isGlob(Array(realm), Array(request.realm))
-        && zip(components, request.components).allSatisfy { isGlob(Array($0), Array($1)) }
+      return isGlob(realm, request.realm) && zip(components, request.components).allSatisfy { isGlob($0, $1) }
     }
   }
 

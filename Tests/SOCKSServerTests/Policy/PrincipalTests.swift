@@ -95,8 +95,4 @@ import Testing
     #expect(Identity(try #require(Principal("WELLKNOWN/ANONYMOUS@EXAMPLE.COM"))) == .anonymous)
   }
 
-  @Test func userNamesAreReserved() {
-    #expect(throws: ValueError.self) { try IdentityPattern(parsing: "user:alice") }
-    #expect(throws: ValueError.self) { try IdentityPattern(parsing: "user:alice@R") }
-  }
 }

@@ -4,7 +4,7 @@ import Testing
 @testable import SOCKSServer
 
 /// How a client may spell a special address, and the address that a lenient resolver makes of it.
-private let spellings: [(asked: String, reached: String, kind: SpecialAddress)] = [
+let specialSpellings: [(asked: String, reached: String, kind: SpecialAddress)] = [
   ("127.0.0.1", "127.0.0.1", .loopback),
   ("127.0.0.1.", "127.0.0.1", .loopback),
   ("127.1", "127.0.0.1", .loopback),
@@ -94,13 +94,13 @@ private func request(_ host: String, port: UInt16 = 22) throws -> AccessRequest 
 
 @Suite struct SpecialAddressTests {
   @Test func thereAreEnoughSpellings() {
-    #expect(spellings.count >= 60)
-    #expect(Set(spellings.map(\.asked)).count == spellings.count)
+    #expect(specialSpellings.count >= 60)
+    #expect(Set(specialSpellings.map(\.asked)).count == specialSpellings.count)
   }
 
-  @Test(arguments: spellings.indices)
+  @Test(arguments: specialSpellings.indices)
   func noSpellingPassesWithoutBeingNamed(index: Int) throws {
-    let (asked, reached, kind) = spellings[index]
+    let (asked, reached, kind) = specialSpellings[index]
     let request = try request(asked)
     let address = try #require(IPAddress(reached))
     var wide: [[String]] = [
@@ -121,9 +121,9 @@ private func request(_ host: String, port: UInt16 = 22) throws -> AccessRequest 
     #expect(found == kind)
   }
 
-  @Test(arguments: spellings.indices)
+  @Test(arguments: specialSpellings.indices)
   func everySpellingPassesWhenItsAddressIsNamed(index: Int) throws {
-    let (asked, reached, _) = spellings[index]
+    let (asked, reached, _) = specialSpellings[index]
     guard TargetHost(domainName: asked).isWellFormed else { return }
     let policy = try policy([reached])
     #expect(try policy.decision(for: request(asked), reaching: #require(IPAddress(reached))).isAllowed)

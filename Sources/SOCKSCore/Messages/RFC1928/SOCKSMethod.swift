@@ -19,7 +19,7 @@ extension SOCKSMethod: CustomStringConvertible {
     switch self {
     case .noAuthentication: "none"
     case .gssapi: "gssapi"
-    case .usernamePassword: "username-password"
+    case .usernamePassword: "password"
     case .noneAcceptable: "none-acceptable"
     default: "method-\(self.rawValue)"
     }

@@ -38,10 +38,25 @@ public enum GSSMessageHeader: Hashable, Sendable {
   ///
   /// - Throws: `protectionFailed` for a token of no octets, or of more than 65,535.
   public static func completeEncapsulation(at start: Int, in buffer: inout ByteBuffer) throws(SOCKSError) {
-    let tokenLength = buffer.writerIndex - start - GSSMessage.headerLength
+    let length = try Self.checkedLength(buffer.writerIndex - start - GSSMessage.headerLength)
+    buffer.setInteger(length, at: start + 2)
+  }
+
+  /// Writes the header of an encapsulated message over what is at the index `start`.
+  ///
+  /// - Throws: `protectionFailed` for a token of no octets, or of more than 65,535.
+  public static func setEncapsulation(
+    tokenLength: Int, at start: Int, in buffer: inout ByteBuffer
+  ) throws(SOCKSError) {
+    let length = try Self.checkedLength(tokenLength)
+    buffer.setMultipleIntegers(
+      SOCKSVersion.gssapi, GSSMessageType.encapsulation.rawValue, length, at: start)
+  }
+
+  private static func checkedLength(_ tokenLength: Int) throws(SOCKSError) -> UInt16 {
     guard tokenLength > 0, let length = UInt16(exactly: tokenLength) else {
       throw SOCKSError(.protectionFailed, "a token of \(tokenLength) octets does not fit a message")
     }
-    buffer.setInteger(length, at: start + 2)
+    return length
   }
 }

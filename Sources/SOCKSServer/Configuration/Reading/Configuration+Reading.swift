@@ -53,40 +53,44 @@ extension Configuration {
       let timeouts = keys.optional("timeouts") { node, path in Timeouts(node, path, reader: reader) }
       let limits = keys.optional("limits") { node, path in Limits(node, path, reader: reader) }
       let udp = keys.optional("udp") { node, path in UDP(node, path, reader: reader) }
+      let bind = keys.optional("bind") { node, path in Bind(node, path, reader: reader) }
       let rules = keys.required("rules", example: "[{allow: [connect], principals: [\"*@EXAMPLE.COM\"], to: [\"*\"]}]")
       { node, path in
         readRules(node, path, reader: reader)
       }
+      let passwords = keys.optional("passwords") { node, path in Passwords(node, path, reader: reader) }
+      if !keys.has("passwords"), let first = listen?.first(where: \.listener.takesPasswords) {
+        reader.report(
+          "\(first.listener.address) takes passwords: write where they are, for example "
+            + "passwords: {file: /etc/garter/passwords}", at: first.place)
+      }
       guard let listen, let kerberos, let rules else { return nil }
       let configuration = Configuration(
-        listen: listen, kerberos: kerberos, timeouts: timeouts ?? Timeouts(), limits: limits ?? Limits(),
-        udp: udp ?? UDP(), rules: rules.map(\.rule))
-      return Reading(configuration: configuration, warnings: shadowed(rules, reader: reader))
+        listen: listen.map(\.listener), kerberos: kerberos, passwords: passwords, timeouts: timeouts ?? Timeouts(),
+        limits: limits ?? Limits(), udp: udp ?? UDP(), bind: bind ?? Bind(), rules: rules.map(\.rule))
+      let doubts = AuthenticationWarnings(listeners: listen, rules: configuration.rules).all
+        .map { reader.problem($0.message, at: $0.place) }
+      return Reading(configuration: configuration, warnings: doubts + shadowed(rules, reader: reader))
     }
   }
 
-  private static func readListen(_ node: YAMLNode, _ path: String, reader: ConfigurationReader) -> [ListenAddress]? {
-    let example = "address: 127.0.0.1:1080"
-    let expected = "an address and a port such as 127.0.0.1:1080"
-    guard let items = reader.items(node, path, example: "[{\(example)}]", limit: maximumListeners) else { return nil }
+  private static func readListen(
+    _ node: YAMLNode, _ path: String, reader: ConfigurationReader
+  ) -> [(listener: Listener, place: YAMLPlace)]? {
+    let example = "[{address: 127.0.0.1:1080}]"
+    guard let items = reader.items(node, path, example: example, limit: maximumListeners) else { return nil }
     var places: [ListenAddress: YAMLPlace] = [:]
-    var addresses: [ListenAddress] = []
-    for (index, item) in items.enumerated() {
-      reader.mapping(item, "\(path)[\(index)]", example: example) { keys in
-        keys.required("address", example: "127.0.0.1:1080") { node, path in
-          guard let address = reader.value(node, path, expected: expected, parse: ListenAddress.init(parsing:)) else {
-            return
-          }
-          addresses.append(address)
-          guard address.port != 0 else { return }
-          if let first = places[address] {
-            reader.report("\(path): \(address) is here twice; the first is on line \(first.line)", at: node.place)
-          }
-          places[address] = places[address] ?? node.place
-        }
+    return items.enumerated().compactMap { index, item -> (Listener, YAMLPlace)? in
+      let path = "\(path)[\(index)]"
+      guard let listener = Listener(item, path, reader: reader) else { return nil }
+      let address = listener.address
+      let place = item.place(ofKey: "address")
+      if address.port != 0, let first = places[address] {
+        reader.report("\(path).address: \(address) is here twice; the first is on line \(first.line)", at: place)
       }
+      places[address] = places[address] ?? place
+      return (listener, item.place)
     }
-    return addresses
   }
 
   private static func readRules(

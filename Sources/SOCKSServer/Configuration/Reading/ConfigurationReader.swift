@@ -166,6 +166,11 @@ final class MappingReader {
     return read(entry.value, pathOf(key))
   }
 
+  /// Whether a key is there, whatever stands behind it.
+  func has(_ key: String) -> Bool {
+    entries.contains { $0.key == key }
+  }
+
   func pathOf(_ key: String) -> String {
     path.isEmpty ? key : "\(path).\(key)"
   }
@@ -179,5 +184,13 @@ final class MappingReader {
         ?? "known here: \(known.joined(separator: ", "))"
       reader.report("unknown key \(quoted(entry.key))\(path.isEmpty ? "" : " in \(path)"); \(hint)", at: entry.keyPlace)
     }
+  }
+}
+
+extension YAMLNode {
+  /// Where the value of a key stands; the node itself when it has no such key.
+  func place(ofKey key: String) -> YAMLPlace {
+    guard case .mapping(let entries) = content else { return place }
+    return entries.first { $0.key == key }?.value.place ?? place
   }
 }

@@ -20,7 +20,7 @@ extension Configuration.Kerberos {
         }
       }.map { kerberos.levels = $0 }
       keys.optional("replay_cache") { node, path in
-        reader.value(node, path, expected: "a path", parse: Self.absolutePath)
+        reader.value(node, path, expected: "a path", parse: absolutePath)
       }.map { kerberos.replayCache = $0 }
       keys.optional("mechanisms") { node, path in
         reader.list(node, path, example: "[krb5]") { reader.choice($0, $1, of: Mechanism.self) }
@@ -42,13 +42,6 @@ extension Configuration.Kerberos {
       return text
     }
     return try absolutePath(text)
-  }
-
-  private static func absolutePath(_ text: String) throws(ValueError) -> String {
-    guard text.hasPrefix("/"), text.utf8.count <= 4095, !text.utf8.contains(0) else {
-      throw ValueError("expected an absolute path, which begins with /, not \(quoted(text))")
-    }
-    return text
   }
 
   private static func service(_ text: String) throws(ValueError) -> String {
@@ -145,4 +138,12 @@ extension Configuration.Limits.Key {
     }
     return number
   }
+}
+
+/// A path that means the same wherever the program was started.
+func absolutePath(_ text: String) throws(ValueError) -> String {
+  guard text.hasPrefix("/"), text.utf8.count <= 4095, !text.utf8.contains(0) else {
+    throw ValueError("expected an absolute path, which begins with /, not \(quoted(text))")
+  }
+  return text
 }

@@ -22,7 +22,11 @@ final class GatewayUnderTest: Sendable {
     var limits = Configuration.Limits()
     var udp = Configuration.UDP()
     var timeouts = Setting.timeouts
+    var bind = Configuration.Bind()
     var listeners = [ListenAddress(address: .v4(0x7f00_0001), port: 0)]
+    var methods: [AuthenticationMethod] = [.gssapi]
+    var clients: [Configuration.Listener.Clients] = []
+    var passwords: Configuration.Passwords?
     var expired: Configuration.Kerberos.Expiry = .close
     var attributes = SecurityContextAttributes.fake()
     var lookUp: @Sendable (String, Int) -> Result<[IPAddress], SOCKSError> = { _, _ in
@@ -40,8 +44,10 @@ final class GatewayUnderTest: Sendable {
 
     var configuration: Configuration {
       Configuration(
-        listen: self.listeners, kerberos: .init(keytab: "/nonexistent", expired: self.expired, clockSkew: .zero),
-        timeouts: self.timeouts, limits: self.limits, udp: self.udp, rules: self.rules)
+        listen: self.listeners.map { .init($0, methods: self.methods, clients: self.clients) },
+        kerberos: .init(keytab: "/nonexistent", expired: self.expired, clockSkew: .zero),
+        passwords: self.passwords, timeouts: self.timeouts, limits: self.limits, udp: self.udp, bind: self.bind,
+        rules: self.rules)
     }
 
     var surroundings: GatewaySurroundings {

@@ -57,11 +57,13 @@ final class Peer: Sendable {
     }
   }
 
-  static func connect(to address: SOCKSAddress) async throws -> Peer {
+  /// - Parameter source: the address to connect from.
+  static func connect(to address: SOCKSAddress, from source: String? = nil) async throws -> Peer {
     guard case .address(let ip) = address.host else { throw SOCKSError(.valueOutOfRange) }
-    let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+    var bootstrap = ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
       .channelOption(.autoRead, value: false)
-      .connect(to: SocketAddress(ip, port: address.port)).get()
+    if let source { bootstrap = bootstrap.bind(to: try SocketAddress(ipAddress: source, port: 0)) }
+    let channel = try await bootstrap.connect(to: SocketAddress(ip, port: address.port)).get()
     return try await channel.eventLoop.flatSubmit { Peer.make(on: channel) }.get()
   }
 

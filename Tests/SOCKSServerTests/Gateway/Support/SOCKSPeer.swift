@@ -39,6 +39,9 @@ struct SOCKSPeer {
     guard answer.plaintext == [level] else { throw Unexpected(octets: answer.plaintext) }
   }
 
+  /// The octets that the gateway answers a level message with.
+  func levelAnswer() async throws -> [UInt8] { try await self.message(type: .protectionLevel).plaintext }
+
   mutating func send(_ plaintext: [UInt8], sealed: Bool = true) async throws {
     try await self.peer.send(self.script.encapsulated(plaintext, sealed: sealed))
   }
@@ -49,9 +52,27 @@ struct SOCKSPeer {
     return try await self.receive()
   }
 
-  mutating func sendRequest(_ target: SOCKSAddress, earlyData: [UInt8] = []) async throws {
+  /// Asks to listen for a host, and gives back where the gateway does.
+  mutating func bind(_ host: SOCKSAddress, earlyData: [UInt8] = []) async throws -> SOCKSAddress {
+    try await self.sendRequest(host, command: .bind, earlyData: earlyData)
+    return try await self.receiveReply().bound
+  }
+
+  /// The next reply that says yes.
+  func receiveReply() async throws -> SOCKSReply {
+    let octets = try await self.receive()
+    var buffer = ByteBuffer(bytes: octets)
+    guard let reply = try SOCKSReply.decode(from: &buffer), buffer.readableBytes == 0, reply.code == .succeeded else {
+      throw Unexpected(octets: octets)
+    }
+    return reply
+  }
+
+  mutating func sendRequest(
+    _ target: SOCKSAddress, command: SOCKSCommand = .connect, earlyData: [UInt8] = []
+  ) async throws {
     var buffer = ByteBuffer()
-    SOCKSRequest(command: .connect, destination: target).encode(into: &buffer)
+    SOCKSRequest(command: command, destination: target).encode(into: &buffer)
     var octets = self.script.encapsulated(Array(buffer.readableBytesView))
     if !earlyData.isEmpty { octets += self.script.encapsulated(earlyData) }
     try await self.peer.send(octets)

@@ -1,0 +1,189 @@
+import NIOCore
+import NIOPosix
+import Platform
+import SOCKSCore
+import SOCKSNIO
+
+/// BIND (RFC 1928 section 4): a listener for one connection of the host that the client expects, two replies, and then a
+/// relay of two streams.
+///
+/// A connection from anybody else is reset, and the wait goes on: who else knows the port can neither take the connection
+/// nor end the wait. How many come is not limited, for a limit would let them end it; each costs an accept and a close.
+final class ServedBind: ServedRequest {
+  private enum State {
+    case ready
+    /// A name is resolved, or the socket opened.
+    case preparing(DialAttempt)
+    /// The first reply has been given.
+    case listening(BindListener)
+    /// The peer is there; the second reply is being written.
+    case connected(any Channel)
+    case relaying(StreamRelaySession)
+    case ended
+  }
+
+  private let request: SOCKSRequest
+  /// The session lets go of this when its connection has closed.
+  private let session: Session
+  private let announce: (SOCKSAddress) -> Void
+  private var answer: ((Result<SOCKSAddress, SOCKSError>) -> Void)?
+  private var state: State = .ready
+  private var timer: Scheduled<Void>?
+
+  /// - Parameter announce: gives the first reply.
+  init(_ request: SOCKSRequest, of session: Session, announce: @escaping (SOCKSAddress) -> Void) {
+    self.request = request
+    self.session = session
+    self.announce = announce
+  }
+
+  var isRelaying: Bool {
+    if case .relaying = self.state { true } else { false }
+  }
+
+  func begin(answer: @escaping (Result<SOCKSAddress, SOCKSError>) -> Void) {
+    self.answer = answer
+    let access: AccessRequest
+    switch self.session.access(.bind, to: self.request.destination) {
+    case .failure(let error): return self.finish(.failure(error))
+    case .success(let request): access = request
+    }
+    let attempt = DialAttempt(eventLoop: self.session.channel.eventLoop)
+    self.state = .preparing(attempt)
+    guard !access.isForAnyPeer else { return self.listen(access, for: nil) }
+    let allowed = self.session.services.dialler.allowedAddresses(of: access.host, attempt: attempt) { address in
+      let decision = self.session.decision(for: access, reaching: address)
+      if self.session.record.rule == nil { self.session.record.rule = decision.rule }
+      return decision
+    }
+    allowed.assumeIsolated().whenComplete { result in
+      switch result {
+      case .success(let addresses): self.listen(access, for: addresses)
+      case .failure(let error): self.finish(.failure(SOCKSError(serving: error)))
+      }
+    }
+  }
+
+  // MARK: Listening
+
+  /// - Parameter expected: who may come; nil for everybody whom the rules allow.
+  private func listen(_ access: AccessRequest, for expected: [IPAddress]?) {
+    guard case .preparing = self.state else { return }
+    let address: IPAddress
+    do throws(SOCKSError) {
+      address = try self.listeningAddress(for: expected?.first)
+    } catch {
+      return self.finish(.failure(error))
+    }
+    BindListener.open(
+      on: address, services: self.session.services.bind, eventLoop: self.session.channel.eventLoop,
+      isExpected: { [weak self] in self?.isExpected($0, access, expected) ?? false },
+      accepted: { [weak self] in
+        guard let self else { return $0.close(promise: nil) }
+        self.accepted($0)
+      },
+      completion: { result in
+        switch result {
+        case .success(let listener): self.listening(listener)
+        case .failure(let error): self.finish(.failure(error))
+        }
+      })
+  }
+
+  /// The configured address, or the one from which the machine would reach the peer; for a peer that nobody knows yet, the
+  /// one at which the client has reached the gateway.
+  private func listeningAddress(for peer: IPAddress?) throws(SOCKSError) -> IPAddress {
+    let configured = self.session.services.bind.configuration.listenAddress
+    guard let peer else {
+      if let address = configured ?? self.session.channel.localAddress.flatMap(IPAddress.init) { return address }
+      throw SOCKSError(.targetFailed, "the gateway's own address is not known")
+    }
+    if let configured, configured.bitWidth == peer.unmapped.bitWidth { return configured }
+    do throws(SystemError) {
+      if let address = IPAddress(octets: try LocalAddress.towards(peer.unmapped.octets)) { return address }
+    } catch {
+      throw SOCKSError(dialling: IOError(errnoCode: error.code, reason: "no address to listen on"))
+    }
+    throw SOCKSError(.targetFailed, "the gateway's own address is not known")
+  }
+
+  private func listening(_ listener: BindListener) {
+    guard case .preparing = self.state else { return listener.close() }
+    self.state = .listening(listener)
+    self.session.record.bound = listener.address
+    let configuration = self.session.services.bind.configuration
+    self.timer = self.session.channel.eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(configuration.timeout)) {
+      [weak self] in self?.finish(.failure(SOCKSError(.deadlinePassed, "the peer did not connect in time")))
+    }
+    self.announce(configuration.advertised(for: listener.address))
+    // The first reply may have failed.
+    if case .listening = self.state { listener.startAccepting() }
+  }
+
+  private func isExpected(_ peer: SOCKSAddress, _ access: AccessRequest, _ expected: [IPAddress]?) -> Bool {
+    guard case .listening = self.state, case .address(let address) = peer.host else { return false }
+    let isExpected = expected?.contains { $0.unmapped == address } ?? true
+    // The rules are asked again: of the addresses of a name this is the one, and nobody has asked for any peer yet.
+    let decision = self.session.decision(for: access, reaching: address)
+    guard isExpected, decision.isAllowed else {
+      self.session.record.refusedPeers += 1
+      return false
+    }
+    self.session.record.rule = decision.rule
+    return true
+  }
+
+  private func accepted(_ peer: any Channel) {
+    guard case .listening(let listener) = self.state else { return peer.close(promise: nil) }
+    listener.close()
+    guard peer.isActive, let address = peer.remoteAddress.flatMap(SOCKSAddress.init) else {
+      peer.close(promise: nil)
+      return self.finish(.failure(SOCKSError(.targetFailed, "the peer closed the connection at once")))
+    }
+    self.state = .connected(peer)
+    self.session.record.reached = address
+    self.finish(.success(address))
+  }
+
+  // MARK: Relaying
+
+  func replied(_ start: ServedRequestStart) {
+    guard case .connected(let peer) = self.state else { return self.session.channel.close(promise: nil) }
+    let relay = self.session.makeRelay()
+    self.state = .relaying(relay)
+    relay.begin(start, with: peer)
+  }
+
+  func end(_ error: SOCKSError) {
+    if case .relaying(let relay) = self.state { relay.end(error) }
+  }
+
+  // MARK: Endings
+
+  /// Gives the last reply.
+  private func finish(_ result: Result<SOCKSAddress, SOCKSError>) {
+    if case .failure = result { self.abandon() }
+    self.timer?.cancel()
+    self.timer = nil
+    let answer = self.answer
+    self.answer = nil
+    answer?(result)
+  }
+
+  func abandon() {
+    self.timer?.cancel()
+    self.timer = nil
+    switch self.state {
+    case .preparing(let attempt):
+      self.state = .ended
+      attempt.giveUp()
+    case .listening(let listener):
+      self.state = .ended
+      listener.close()
+    case .connected(let peer):
+      self.state = .ended
+      peer.close(promise: nil)
+    case .ready, .relaying, .ended: break
+    }
+  }
+}

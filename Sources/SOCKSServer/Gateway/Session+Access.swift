@@ -1,0 +1,46 @@
+import SOCKSCore
+
+extension Session {
+  /// What the rules are asked; an error when the answer is known before anything is resolved.
+  func access(_ command: AccessCommand, to destination: SOCKSAddress) -> Result<AccessRequest, SOCKSError> {
+    guard let identity = self.identity else {
+      return .failure(SOCKSError(.refusedByRule, "the principal's name cannot be read"))
+    }
+    guard case .address(let client)? = self.record.client?.host else {
+      return .failure(SOCKSError(.refusedByRule, "the client has no address"))
+    }
+    let host: TargetHost =
+      switch destination.host {
+      case .address(let address): .address(address)
+      case .name(let name): TargetHost(domainName: name.text)
+      }
+    let access = AccessRequest(
+      command: command, identity: identity, client: client, host: host, port: destination.port)
+    // Who may not have it causes no query.
+    if case .refused(let decision) = self.policy(for: access, reaching: access.address).preliminaryDecision(for: access)
+    {
+      self.record.rule = decision.rule
+      return .failure(SOCKSError(.refusedByRule, decision.description))
+    }
+    return .success(access)
+  }
+
+  /// What the rules say to an address that a request leads to, with the gateway's own sockets as they are now.
+  func decision(for access: AccessRequest, reaching address: IPAddress) -> AccessDecision {
+    self.policy(for: access, reaching: address).decision(for: access, reaching: address)
+  }
+
+  private func policy(for access: AccessRequest, reaching address: IPAddress?) -> AccessPolicy {
+    var policy = self.services.policy
+    // The peer of a BIND comes to us: what is asked for is not where it leads.
+    guard access.command != .bind, let address else { return policy }
+    policy.ownListeners = self.services.ownSockets.endpoints(reachedBy: address, port: access.port)
+    return policy
+  }
+}
+
+extension AccessRequest {
+  fileprivate var address: IPAddress? {
+    if case .address(let address) = self.host { address } else { nil }
+  }
+}

@@ -1,0 +1,122 @@
+import FoundationEssentials
+import Platform
+import Testing
+
+/// Files that hold secrets, in a folder of the test's own.
+@Suite struct SecretFileTests {
+  struct Refusal: Error {}
+
+  static func withFolder(_ body: (String) throws -> Void) throws {
+    let path = "\(FileManager.default.temporaryDirectory.path)/garter-secret-\(UUID().uuidString)"
+    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    try body(path)
+  }
+
+  static func mode(_ path: String) throws -> Int? {
+    try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int
+  }
+
+  static func make(_ path: String, _ text: String, mode: Int) throws {
+    try Data(text.utf8).write(to: URL(filePath: path))
+    try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: path)
+  }
+
+  @Test(arguments: [0o600, 0o400, 0o640, 0o440, 0o700])
+  func readsWhatOthersCannot(mode: Int) throws {
+    try Self.withFolder { folder in
+      try Self.make("\(folder)/f", "secret", mode: mode)
+      #expect(try SecretFile.read(path: "\(folder)/f", limit: 100).contents == Array("secret".utf8))
+    }
+  }
+
+  @Test(arguments: [0o644, 0o604, 0o602, 0o601, 0o620, 0o660, 0o666, 0o777])
+  func refusesWhatOthersCan(mode: Int) throws {
+    try Self.withFolder { folder in
+      try Self.make("\(folder)/f", "secret", mode: mode)
+      let error = #expect(throws: FileReadError.self) { try SecretFile.read(path: "\(folder)/f", limit: 100) }
+      #expect(error?.reason.contains("mode \(String(mode, radix: 8))") == true)
+      #expect(error?.advice.contains("chmod 600") == true)
+      #expect(throws: FileReadError.self) { try SecretFile.update(path: "\(folder)/f", limit: 100) { _ in [0x78] } }
+      #expect(try Data(contentsOf: URL(filePath: "\(folder)/f")) == Data("secret".utf8))
+    }
+  }
+
+  @Test func refusesWhatIsNoFile() throws {
+    try Self.withFolder { folder in
+      #expect(throws: FileReadError.self) { try SecretFile.read(path: folder, limit: 100) }
+      #expect(throws: FileReadError.self) { try SecretFile.read(path: "/dev/null", limit: 100) }
+      #expect(throws: FileReadError.self) { try SecretFile.read(path: "", limit: 100) }
+      #expect(throws: FileReadError.self) { try SecretFile.read(path: "\(folder)/none", limit: 100) }
+      try Self.make("\(folder)/f", "12345", mode: 0o600)
+      #expect(throws: FileReadError.self) { try SecretFile.read(path: "\(folder)/f", limit: 4) }
+      #expect(try SecretFile.read(path: "\(folder)/f", limit: 5).contents.count == 5)
+    }
+  }
+
+  @Test func aNewFileIsForItsOwner() throws {
+    try Self.withFolder { folder in
+      try SecretFile.update(path: "\(folder)/f", limit: 100) { old in
+        #expect(old == nil)
+        return Array("new".utf8)
+      }
+      #expect(try Self.mode("\(folder)/f") == 0o600)
+      #expect(try SecretFile.read(path: "\(folder)/f", limit: 100).contents == Array("new".utf8))
+      // Nothing else is left in the folder.
+      #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == ["f"])
+    }
+  }
+
+  @Test func aChangeKeepsTheModeAndIsNoticed() throws {
+    try Self.withFolder { folder in
+      try Self.make("\(folder)/f", "old", mode: 0o640)
+      let before = SecretFile.version(path: "\(folder)/f")
+      #expect(before != nil)
+      #expect(before == (try SecretFile.read(path: "\(folder)/f", limit: 100).version))
+      try SecretFile.update(path: "\(folder)/f", limit: 100) { old in
+        #expect(old == Array("old".utf8))
+        return Array("new".utf8)
+      }
+      #expect(try Self.mode("\(folder)/f") == 0o640)
+      #expect(SecretFile.version(path: "\(folder)/f") != before)
+      #expect(SecretFile.version(path: "\(folder)/none") == nil)
+    }
+  }
+
+  @Test func aChangeThatFailsChangesNothing() throws {
+    try Self.withFolder { folder in
+      try Self.make("\(folder)/f", "old", mode: 0o600)
+      let before = SecretFile.version(path: "\(folder)/f")
+      #expect(throws: Refusal.self) { try SecretFile.update(path: "\(folder)/f", limit: 100) { _ in throw Refusal() } }
+      #expect(SecretFile.version(path: "\(folder)/f") == before)
+      #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == ["f"])
+    }
+  }
+
+  @Test func oneChangeAtATime() throws {
+    try Self.withFolder { folder in
+      try SecretFile.update(path: "\(folder)/f", limit: 100) { _ in
+        let error = #expect(throws: FileReadError.self) {
+          try SecretFile.update(path: "\(folder)/f", limit: 100) { _ in [] }
+        }
+        #expect(error?.reason == "somebody else is changing it")
+        return [0x31]
+      }
+      try SecretFile.update(path: "\(folder)/f", limit: 100) { $0.map { $0 + [0x32] } ?? [] }
+      #expect(try SecretFile.read(path: "\(folder)/f", limit: 100).contents == [0x31, 0x32])
+    }
+  }
+
+  /// A link stays one, and what it names is replaced.
+  @Test func aLinkIsFollowed() throws {
+    try Self.withFolder { folder in
+      try FileManager.default.createDirectory(atPath: "\(folder)/there", withIntermediateDirectories: true)
+      try Self.make("\(folder)/there/f", "old", mode: 0o600)
+      try FileManager.default.createSymbolicLink(
+        atPath: "\(folder)/link", withDestinationPath: "\(folder)/there/f")
+      try SecretFile.update(path: "\(folder)/link", limit: 100) { _ in [0x6e] }
+      #expect(try FileManager.default.destinationOfSymbolicLink(atPath: "\(folder)/link") == "\(folder)/there/f")
+      #expect(try SecretFile.read(path: "\(folder)/there/f", limit: 100).contents == [0x6e])
+    }
+  }
+}
