@@ -17,6 +17,9 @@ struct Bridge: AsyncParsableCommand {
       protects what they send. Only your own processes may connect, from this machine. A ticket that you renew is used \
       for new connections without a restart.
 
+      It takes CONNECT, BIND and UDP ASSOCIATE, as far as the gateway does. Datagrams are taken from one port of a program; \
+      fragments of datagrams are dropped.
+
       Examples:
         garter bridge --gateway gw.example.com:1080
         curl -x socks5h://127.0.0.1:1080 https://intranet.example.com/
@@ -67,7 +70,7 @@ struct Bridge: AsyncParsableCommand {
   func run() async throws {
     var logger = Logger(label: "garter", factory: { StreamLogHandler.standardError(label: $0) })
     logger.logLevel = self.quiet ? .critical : self.verbose ? .info : .warning
-    // Each connection needs two descriptors.
+    // Each connection needs two descriptors, an association four.
     _ = try? DescriptorLimit.raise()
     // Steps may hang on a silent KDC for half a minute each.
     let pool = StepPool(threads: 8, limit: max(64, self.maximumConnections))

@@ -33,28 +33,7 @@ struct Connect: AsyncParsableCommand {
   @Flag(name: .shortAndLong, help: "Say on standard error what was agreed with the gateway.")
   var verbose = false
 
-  @Argument(help: "The host to connect to: a name, which the gateway looks up, or an address.")
-  var target: String
-
-  @Argument(help: "The port to connect to.")
-  var port: String
-
-  func validate() throws { _ = try self.address() }
-
-  private func address() throws -> SOCKSAddress {
-    guard let port = UInt16(decimal: self.port), port > 0 else {
-      throw ValidationError("'\(escaped(self.port))' is not a port from 1 to 65535")
-    }
-    // Brackets are common in places where host and port are written together.
-    let text =
-      self.target.hasPrefix("[") && self.target.hasSuffix("]")
-      ? String(self.target.dropFirst().dropLast()) : self.target
-    do {
-      return SOCKSAddress(host: try SOCKSHost(text), port: port)
-    } catch {
-      throw ValidationError("the target's name: \(error.detail)")
-    }
-  }
+  @OptionGroup var destination: TargetArguments
 
   func run() async throws {
     let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
@@ -64,7 +43,7 @@ struct Connect: AsyncParsableCommand {
     let session = StandardStreamSession(connector: connector, eventLoop: group.next()) { proxied in
       if verbose { writeLine("garter: connected, \(proxied.summary)", to: .errorOutput) }
     }
-    let target = try self.address()
+    let target = try self.destination.address()
     do {
       try await session.run(to: target)
       self.end(.success)

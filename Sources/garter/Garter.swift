@@ -14,9 +14,11 @@ struct Garter: AsyncParsableCommand {
         garter bridge --gateway gw.example.com:1080
             then: curl -x socks5h://127.0.0.1:1080 https://intranet.example.com/
         ssh -o ProxyCommand='garter connect --gateway gw.example.com:1080 %h %p' host.example.com
+        garter udp --gateway gw.example.com:1080 --listen 127.0.0.1:5353 10.0.0.53 53
+            then: dig @127.0.0.1 -p 5353 www.example.com
       """,
     version: "0.1.0",
-    subcommands: [Connect.self, Bridge.self])
+    subcommands: [Connect.self, Bridge.self, UDP.self])
 
   static func main() async {
     StandardStream.occupyMissing()

@@ -50,7 +50,11 @@ struct OptionsTests {
     ["connect", "--gateway", "g", "--seal", "never", "host", "22"],
     ["connect", "--gateway", "g", "--service", "socks/g", "host", "22"],
     ["connect", "--gateway", "g", "--timeout", "0", "host", "22"], ["bridge"],
-    ["bridge", "--gateway", "g", "--listen", "[::1"], ["bridge", "--gateway", "g", "--maximum-connections", "0"],
+    ["bridge", "--gateway", "g", "--listen", "[::1"], ["udp", "--gateway", "g", "host"],
+    ["udp", "--gateway", "g", "host", "0"], ["udp", "--gateway", "g", "--listen", "[::1", "host", "53"],
+    ["udp", "--gateway", "g", "--idle", "0", "host", "53"],
+    ["udp", "--gateway", "g", "--maximum-senders", "0", "host", "53"], ["udp", "host", "53"],
+    ["bridge", "--gateway", "g", "--maximum-connections", "0"],
   ])
   func wrongUsageIsRefused(arguments: [String]) {
     #expect {
@@ -62,6 +66,8 @@ struct OptionsTests {
 
   @Test(arguments: [
     ["connect", "--gateway", "g", "host", "22"], ["connect", "-g", "g", "-v", "2001:db8::1", "22"],
+    ["udp", "-g", "g", "host", "53"], ["udp", "-g", "g", "-l", "127.0.0.1:0", "--idle", "1", "[::1]", "53"],
+    ["udp", "-g", "g", "--wait", "0", "-v", "192.0.2.1", "53"],
     ["connect", "-g", "g", "-q", "[2001:db8::1]", "22"], ["bridge", "-g", "g", "-l", "[::1]:0", "--drain", "0"],
   ])
   func rightUsageIsTaken(arguments: [String]) throws {

@@ -90,7 +90,7 @@ public struct StandardStreamCopy: Sendable {
 
   // MARK: - Calls
 
-  private static func read(_ descriptor: Int32, _ buffer: inout [UInt8]) throws(SystemError) -> Int {
+  static func read(_ descriptor: Int32, _ buffer: inout [UInt8]) throws(SystemError) -> Int {
     while true {
       let count = unsafe buffer.withUnsafeMutableBytes { unsafe Glibc.read(descriptor, $0.baseAddress, $0.count) }
       if count >= 0 { return count }
@@ -104,7 +104,7 @@ public struct StandardStreamCopy: Sendable {
     do throws(SystemError) { return try Self.read(descriptor, &buffer) } catch { return 0 }
   }
 
-  private static func write(_ descriptor: Int32, _ octets: [UInt8], _ count: Int) throws(SystemError) {
+  static func write(_ descriptor: Int32, _ octets: [UInt8], _ count: Int) throws(SystemError) {
     var done = 0
     while done < count {
       let written = unsafe octets.withUnsafeBytes { octets in

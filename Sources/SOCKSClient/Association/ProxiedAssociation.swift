@@ -49,6 +49,9 @@ public final class ProxiedAssociation: Sendable {
     try await self.eventLoop.submit { try session.value.send(data, to: target) }.get()
   }
 
+  /// What was agreed, in one line for a log or a person.
+  public var summary: String { self.protection?.summary ?? "without protection" }
+
   /// Datagrams dropped so far, both ways.
   public var drops: DatagramDrops { self.counts.drops }
 

@@ -6,8 +6,16 @@ import dataclasses
 import json
 import sys
 
-from rfc1961 import faults, hostile, negotiation, transfer
+from rfc1961 import association, bind, datagram_faults, datagram_stream, faults, handshakes, hostile, \
+    hostile_datagrams, negotiation, transfer
 from rfc1961.context import ALL_FLAGS
+
+MODES = {
+    "handshakes": (handshakes, handshakes.Handshakes),
+    "transfer": (transfer, transfer.Transfer), "hostile": (hostile, hostile.Hostile), "bind": (bind, bind.Bind),
+    "associate": (association, association.Associate), "stream": (datagram_stream, datagram_stream.Stream),
+    "datagrams": (hostile_datagrams, hostile_datagrams.Datagrams),
+}
 
 
 def main() -> int:
@@ -18,10 +26,12 @@ def main() -> int:
     if options.mode == "run":
         return _run_lines()
     if options.mode is None:
-        print("a mode is needed: transfer, hostile, run, or --list", file=sys.stderr)
+        print(f"a mode is needed: {', '.join(MODES)}, run, or --list", file=sys.stderr)
         return 2
     fields = {key: value for key, value in vars(options).items() if value is not None and key not in ("mode", "list")}
-    fields["flags"] = [flag for flag in ALL_FLAGS if not fields.pop("no_" + flag, False)]
+    missing = {flag for flag in ALL_FLAGS if fields.pop("no_" + flag, False)}
+    if missing:
+        fields["flags"] = list(MODES[options.mode][1].flags - missing)
     result = run({"mode": options.mode, **fields})
     print(json.dumps(result), flush=True)
     return 0 if result.get("ok") or result.get("verdict") == "held" else 1
@@ -36,7 +46,7 @@ def run(fields: dict) -> dict:
         fields["flags"] = frozenset(fields["flags"])
     if "methods" in fields:
         fields["methods"] = bytes(fields["methods"])
-    module, job = {"transfer": (transfer, transfer.Transfer), "hostile": (hostile, hostile.Hostile)}[mode]
+    module, job = MODES[mode]
     result = module.run(job(**fields))
     return result if label is None else {"id": label, **result}
 
@@ -61,6 +71,8 @@ def _catalogue() -> dict:
                         for name, one in negotiation.SCENARIOS.items()},
         "data": {name: {"about": about(function)} for name, function in faults.FAULTS.items()},
         "positions": list(faults.POSITIONS),
+        "datagrams": {name: {"about": about(function)} for name, function in
+                      {**datagram_faults.FAULTS, **hostile_datagrams.SCENARIOS}.items()},
     }
 
 
@@ -69,7 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--list", action="store_true", help="print all scenarios as JSON")
     modes = parser.add_subparsers(dest="mode")
     modes.add_parser("run", help="read jobs from standard input, one JSON object a line")
-    for name, job in (("transfer", transfer.Transfer), ("hostile", hostile.Hostile)):
+    for name, (_, job) in MODES.items():
         mode = modes.add_parser(name)
         for flag in sorted(ALL_FLAGS):
             mode.add_argument(f"--no-{flag}", action="store_true")
@@ -77,8 +89,10 @@ def _parser() -> argparse.ArgumentParser:
             if field.name in ("flags", "methods"):
                 continue
             option = "--" + field.name.replace("_", "-")
-            if name == "hostile" and field.name == "scenario":
+            if field.name == "scenario":
                 mode.add_argument("scenario")
+            elif field.name == "connects":
+                mode.add_argument(option, type=lambda text: text.split(","), default=None)
             elif isinstance(field.default, bool):
                 mode.add_argument(option, action=argparse.BooleanOptionalAction, default=None)
             else:

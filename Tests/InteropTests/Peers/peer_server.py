@@ -11,7 +11,7 @@ import sys
 import threading
 
 from rfc1961.context import Acceptor
-from rfc1961.server import Policy, Session, fault_names
+from rfc1961.server import Policy, Session, bind_fault_names, datagram_fault_names, fault_names
 from rfc1961.wire import Wire
 
 _output = threading.Lock()
@@ -20,7 +20,8 @@ _output = threading.Lock()
 def main() -> int:
     options = _parser().parse_args()
     if options.list:
-        print(json.dumps(fault_names()))
+        print(json.dumps({"connect": fault_names, "bind": bind_fault_names, "associate": datagram_fault_names}
+                         [options.list]()))
         return 0
     if not options.keytab:
         print("--keytab is needed", file=sys.stderr)
@@ -82,7 +83,8 @@ def _print(report: dict) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--list", action="store_true", help="print the names of all faults")
+    parser.add_argument("--list", nargs="?", const="connect", choices=("connect", "bind", "associate"),
+                        help="print the names of faults: the common ones, BIND's second reply's, the datagrams'")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--keytab")
@@ -92,7 +94,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--control", action="store_true")
     for field in dataclasses.fields(Policy):
         option = "--" + field.name.replace("_", "-")
-        if field.name == "levels":
+        if field.name in ("levels", "commands"):
             kind = lambda text: tuple(int(level) for level in text.split(","))  # noqa: E731
         elif field.name in ("required", "careless"):
             kind = lambda text: tuple(one for one in text.split(",") if one)  # noqa: E731

@@ -372,6 +372,131 @@ class SelfTest:
                         wrong == expected or name == "empties"), result)
         self._server.tell({})
 
+    # --- Datagrams
+
+    def _job(self, mode: str, **fields) -> dict:
+        return self._run({"mode": mode, "server": self._server.address, **fields})
+
+    def test_associations(self) -> None:
+        for level in ALL_LEVELS:
+            for own in ("ipv4", "ipv6", "name"):
+                for size in (0, 1, 1400, 9000, -1):
+                    self._associated(f"datagrams of {size} to {own}, level {level}", level, own=own, size=size)
+            for request in ("own", "zero", "10.1.2.3:9"):
+                self._associated(f"request with {request}, level {level}", level, request=request)
+            self._associated(f"alternate sealing, level {level}", level, sealing="alternate", count=100)
+            for answer in (0, 1, 60000):
+                self._associated(f"answers of {answer}, level {level}", level, answer=answer)
+            result = self._job("associate", level=level, answer=65500, count=1, patience=0.3)
+            self._checks.that(f"too large an answer, level {level}", result.get("answered") == 0 and
+                              self._server.session(result)["datagrams"]["dropped"] == {"large": 1}, result)
+        self._server.tell({"commands": [1]})
+        result = self._job("associate")
+        self._checks.that("reply 7", result.get("refused") == "reply 0x07", result)
+        self._server.tell({})
+
+    def _associated(self, name: str, level: int, **fields) -> None:
+        result = self._job("associate", level=level, **fields)
+        sealed = ("none",) if level == 1 else ("all",) if level == 2 else ("all", "mixed")
+        report = self._server.session(result)
+        count = fields.get("count", 10)
+        self._checks.that(name, result["ok"] and result["level"] == level and result["sent"]["sealed"] in sealed and
+                          report["datagrams"] == {"up": count, "down": count, "dropped": {}}, [result, report])
+
+    def test_hostile_datagrams(self) -> None:
+        from rfc1961.datagram_faults import FAULTS
+        from rfc1961.hostile_datagrams import SCENARIOS
+
+        for level in ALL_LEVELS:
+            for name in (*FAULTS, *SCENARIOS):
+                if name != "early":
+                    self._dropped(name, level=level, count={"flood": 5000}.get(name, 80))
+            self._dropped("repeated-later", level=level, count=1000)
+            self._dropped("repeated-later", level=level, count=5000)
+        for own in ("ipv6", "name"):
+            for name in ("none", "tampered", "fragments", "injected", "other-port"):
+                self._dropped(name, own=own)
+
+    def _dropped(self, name: str, **fields) -> dict:
+        result = self._job("datagrams", scenario=name, **fields)
+        self._checks.that(f"datagrams {name} {fields}", result["verdict"] == "held" and result["passed"] <= 2, result)
+        return result
+
+    def test_datagram_stream(self) -> None:
+        for level in ALL_LEVELS:
+            result = self._job("stream", level=level, count=20000 if not self._full else 1_000_000, seconds=600)
+            self._checks.that(f"stream, level {level}", result["ok"] and result["repeats"] > result["sent"] / 40 and
+                              result["too_old"] > 0, result)
+
+    def test_datagram_judgement(self) -> None:
+        """Careless relays must be found out."""
+        for careless, names in (
+                ("window", ("repeated", "repeated-later")), ("source", ("other-port", "other-address",
+                            "first-from-another-address")), ("fragment", ("fragments",)), ("inject", ("injected",)),
+                ("outlive", ("control-fin", "further-token"))):
+            self._server.tell({"careless": [careless], "patience": 1})
+            for name in names:
+                result = self._job("datagrams", scenario=name, patience=0.5)
+                self._checks.that(f"found out: careless {careless}, {name}", result["verdict"] == "broken", result)
+        self._server.tell({"careless": ["window"]})
+        result = self._job("stream", count=3000, gaps=0)
+        self._checks.that("found out: a stream twice", not result["ok"] and result["twice"] > 0, result)
+        self._server.tell({})
+
+    def test_datagram_server_faults(self) -> None:
+        from rfc1961.server import datagram_fault_names
+
+        for name in datagram_fault_names():
+            self._server.tell({"fault": name, "octet": -1, "bit": -1, "at": -1, "count": 2})
+            for level in ALL_LEVELS:
+                result = self._job("associate", level=level, count=5)
+                report = self._server.session(result)
+                nothing = name == "integrity-only@datagram" and level != 2
+                fired = report["datagrams"].get("shots", 0) > 0
+                # This client ends at the first datagram that is not good.
+                self._checks.that(f"server {name}, level {level}", fired and (nothing or "error" in result or
+                                  "refused" in result), [result, report])
+        self._server.tell({})
+
+    # --- BIND
+
+    def test_bind(self) -> None:
+        for level in ALL_LEVELS:
+            for fields in ({}, {"expected": "peer"}, {"expected": "peer", "connects": ["127.0.0.2", "127.0.0.1"]},
+                           {"connects": ["127.0.0.3"]}, {"late": True}, {"up": 0, "down": 0},
+                           {"up": 1 << 20, "down": 1 << 20}):
+                result = self._job("bind", level=level, **fields)
+                self._checks.that(f"bind {fields}, level {level}", result["ok"] and result["reply_tokens"] == 1 and
+                                  result["second_tokens"] == 1 and result["second_sealed"] == (level != 1), result)
+        for leave in ("fin", "reset"):
+            result = self._job("bind", leave=leave)
+            self._checks.that(f"bind, {leave}", result["ok"] and result["gone_ms"] < 100, result)
+        self._server.tell({"bind_seconds": 1})
+        result = self._job("bind", leave="stay", expected="127.0.0.1:0", connects=["127.0.0.2", "127.0.0.3"])
+        self._checks.that("bind, nobody", result["ok"] and 900 <= result["timer_ms"] <= 2000 and
+                          result["second_reply"] == 6, result)
+        self._server.tell({"careless": ["peer"]})
+        result = self._job("bind", expected="peer", connects=["127.0.0.2", "127.0.0.1"], patience=1)
+        self._checks.that("found out: somebody else", not result["ok"], result)
+        self._server.tell({"careless": ["listener"]})
+        result = self._job("bind", patience=1)
+        self._checks.that("found out: a listener that stays", not result["ok"], result)
+        self._server.tell({"commands": [1, 3]})
+        self._checks.that("no bind", self._job("bind").get("reply") == 7)
+        self._server.tell({})
+
+    def test_bind_faults(self) -> None:
+        from rfc1961.server import bind_fault_names
+
+        for name in bind_fault_names():
+            if name == "type-3@second":
+                continue  # Not a fault.
+            self._server.tell({"fault": name, "patience": 3})
+            result = self._job("bind", seconds=2, patience=1)
+            legal = name in ("octets@second", "split@second")
+            self._checks.that(f"server {name}", result["ok"] == legal, result)
+        self._server.tell({})
+
     # --- The tap
 
     def test_tap(self) -> None:

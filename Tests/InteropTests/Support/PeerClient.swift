@@ -6,13 +6,16 @@ struct PeerClient: Sendable {
   let child: Child
 
   /// Starts one, lends it and ends it.
+  ///
+  /// - Parameter prefix: a command that runs what follows it.
   static func run<Result>(
-    environment: [String: String?] = [:], _ body: (PeerClient) async throws -> Result
+    environment: [String: String?] = [:], prefix: [String] = [], _ body: (PeerClient) async throws -> Result
   ) async throws -> Result {
     let interop = try await InteropRealm.ready()
     let client = PeerClient(
       child: try await Child.start(
-        Programs.peer("peer_client.py") + ["run"], environment: interop.environment.merging(environment) { $1 }))
+        prefix + Programs.peer("peer_client.py") + ["run"], environment: interop.environment.merging(environment) { $1 }
+      ))
     do {
       let result = try await body(client)
       client.child.endInput()

@@ -6,6 +6,8 @@ struct Scenarios: Sendable {
   let negotiation: [String]
   /// Before the data phase, and ended by the gateway's deadline.
   let timed: [String]
+  /// Of datagrams and their associations.
+  let datagrams: [String]
 
   static let positions = ["first", "middle", "last"]
 
@@ -18,7 +20,8 @@ struct Scenarios: Sendable {
     return Scenarios(
       data: (list["data"]?.fields ?? [:]).keys.sorted(),
       negotiation: negotiation.filter { $0.value["timed"] == false }.keys.sorted(),
-      timed: negotiation.filter { $0.value["timed"] == true }.keys.sorted())
+      timed: negotiation.filter { $0.value["timed"] == true }.keys.sorted(),
+      datagrams: (list["datagrams"]?.fields ?? [:]).keys.sorted())
   }
 
   /// How many connections one session of a scenario makes.

@@ -18,6 +18,8 @@ final class TestRelay {
     case tooLong
     case tooShort
     case withoutHeader
+    /// Answers as if another port of the target's had.
+    case otherTarget
     /// Answers that the reply's address is all zeros.
     case unspecifiedAddress
     /// Answers with a name for an address.
@@ -130,6 +132,12 @@ final class TestRelay {
       var message = ByteBuffer(bytes: [0x01, 0x03])
       message.writeMultipleIntegers(UInt16(9 + 2), self.nextNumber, UInt8(1), UInt16(0))
       self.nextNumber += 1
+      self.send(message, to: client)
+    case .otherTarget:
+      var other = header
+      other.destination.port += 1
+      var message = ByteBuffer()
+      try? datagrams.protect(ByteBuffer(bytes: [0x3f]), header: other, into: &message)
       self.send(message, to: client)
     case .ends: return self.control.close(promise: nil)
     case .talks:

@@ -113,8 +113,11 @@ def read_reply(wire: Wire, protection: Protection, level: int, deadline: Deadlin
             raise Refused("a reply in more than 300 tokens")
 
 
-def send_request(wire: Wire, protection: Protection, level: int, octets: bytes) -> None:
-    wire.send(frame(ENCAPSULATED, protection.wrap(octets, sealed=level >= LEVEL_CONFIDENTIALITY)))
+def send_request(wire: Wire, protection: Protection, level: int, octets: bytes) -> bytes:
+    """Sends the request and returns its token."""
+    token = protection.wrap(octets, sealed=level >= LEVEL_CONFIDENTIALITY)
+    wire.send(frame(ENCAPSULATED, token))
+    return token
 
 
 def _message(wire: Wire, type: int, deadline: Deadline):

@@ -45,6 +45,11 @@ class Tally:
     consecutive: bool = True
     _last: int | None = field(default=None, repr=False)
 
+    @property
+    def last(self) -> int:
+        """The number of the last token."""
+        return self._last or 0
+
     def note(self, token: bytes, sealed: bool, plaintext: int, sequence: int | None) -> bool:
         """Counts one token; False when its sequence number is not the one due."""
         in_order = sequence is None or self._last is None or sequence == (self._last + 1) % (1 << 64)
@@ -72,7 +77,7 @@ class Protection:
     def __init__(self, context, is_acceptor: bool, careless: bool = False):
         """`careless` leaves the sequence to the library, as some real peers do."""
         self._context = context
-        self._is_acceptor = is_acceptor
+        self.is_acceptor = is_acceptor
         self._careless = careless
         self._lock = threading.Lock()
         self.sent = Tally()
@@ -106,7 +111,7 @@ class Protection:
             in_order = self.received.note(token, sealed, len(result.message), header.sequence)
         if sealed != header.sealed:
             raise ProtectionFailure("the header and the library disagree about confidentiality")
-        if header.sent_by_acceptor == self._is_acceptor:
+        if header.sent_by_acceptor == self.is_acceptor:
             raise ProtectionFailure("a token of our own")
         if not in_order and not self._careless:
             raise ProtectionFailure("sequence number is not the next one")
@@ -114,13 +119,26 @@ class Protection:
             raise ProtectionFailure("not sealed at level 2")
         return result.message, sealed
 
+    def unwrapped(self, token: bytes) -> tuple[bytes, bool]:
+        """What the library alone says of a token; GSSError where that is not an exact GSS_S_COMPLETE."""
+        with self._lock:
+            result = gss.unwrap(self._context, bytes(bytearray(token)))
+        return result.message, bool(result.encrypted)
+
+    def copied(self) -> bytes:
+        """The context as it is now, exported. Exporting ends a context: this one goes on as a copy of itself."""
+        with self._lock:
+            octets = gss.export_sec_context(self._context)
+            self._context = gss.import_sec_context(octets)
+        return octets
+
     def start_of_encapsulation(self) -> None:
         self.sent.start_of_encapsulation()
         self.received.start_of_encapsulation()
 
-    def largest_plaintext(self, sealed: bool) -> int:
+    def largest_plaintext(self, sealed: bool, token: int = 0xFFFF) -> int:
         with self._lock:
-            return gss.wrap_size_limit(self._context, 0xFFFF, confidential=sealed)
+            return gss.wrap_size_limit(self._context, token, confidential=sealed)
 
 
 class Sealing:

@@ -1,11 +1,13 @@
-"""An RFC 1961 server for one connection at a time per thread. Strict unless told to misbehave at one point."""
+"""An RFC 1961 server (CONNECT, BIND, UDP ASSOCIATE), one connection a thread. Strict unless told to misbehave."""
 
+import select
 import socket
 import time
 from dataclasses import dataclass, field
 
-from . import faults, socks
+from . import datagram_faults, faults, socks
 from .context import Acceptor, ContextFailure
+from .datagram_relay import DatagramRelay
 from .framing import ABORT, ABORT_MESSAGE, AUTHENTICATION, ENCAPSULATED, PROTECTION_LEVEL, FramingError, frame
 from .origins import milliseconds_since
 from .protection import Protection, ProtectionFailure
@@ -32,7 +34,9 @@ REPLY_FAULTS = ("clear", "clear-framed", "integrity-only", "split", "with-data",
 @dataclass
 class Policy:
     """What the server requires and, for tests, where it misbehaves (`fault` is `NAME@STAGE`) or which checks it
-    leaves out (`careless`: `sequence`, `seal`, `empties`, `reset`, `abort`)."""
+    leaves out (`careless`: `sequence`, `seal`, `empties`, `reset`, `abort`; of datagrams `window`, `source`, `fragment`,
+    `inject`, `outlive`; of BIND `peer`, `listener`). `advertise` is the address that BIND and UDP ASSOCIATE tell in
+    place of the one the connection came to."""
 
     required: frozenset[str] = frozenset({"mutual", "replay", "integ"})
     levels: tuple[int, ...] = (1, 2, 3)
@@ -53,14 +57,18 @@ class Policy:
     at: int = 0
     count: int = 1500
     patience: float = 10
+    commands: tuple[int, ...] = (socks.CONNECT, socks.BIND, socks.UDP_ASSOCIATE)
+    bind_seconds: float = 5
+    advertise: str = ""
 
     def __post_init__(self):
+        self.commands = tuple(self.commands)
         self.required = frozenset(self.required)
         self.levels = tuple(self.levels)
         self.careless = tuple(self.careless)
         if self.target not in ("dial", "messages"):
             raise ValueError(f"unknown target {self.target}")
-        if self.fault and self.fault not in fault_names():
+        if self.fault and self.fault not in fault_names() + bind_fault_names() + datagram_fault_names():
             raise ValueError(f"unknown fault {self.fault}")
 
     def at_stage(self, stage: str) -> str | None:
@@ -69,12 +77,22 @@ class Policy:
 
 
 def fault_names() -> list[str]:
-    """All names that `Policy.fault` may have."""
+    """The names that `Policy.fault` may have for every command, and for the stream of CONNECT."""
     names = [f"{name}@{stage}" for stage in STAGES[1:4] for name in STAGE_FAULTS]
     names += [f"{name}@method" for name in ("abort", "close", "reset", "stall", "octets", "twice")]
     names += [f"{name}@level" for name in LEVEL_FAULTS] + [f"{name}@reply" for name in REPLY_FAULTS]
     data = (*faults.FAULTS, "abort", "close", "reset", "stall")
     return names + [f"{name}@data" for name in data if name != "foreign"]
+
+
+def bind_fault_names() -> list[str]:
+    """Those of the second reply of BIND."""
+    return [f"{name}@second" for name in (*STAGE_FAULTS, *REPLY_FAULTS)]
+
+
+def datagram_fault_names() -> list[str]:
+    """Those of the datagrams towards the client; the good one comes after the shots of the fault."""
+    return [f"{name}@datagram" for name in datagram_faults.FAULTS if name != "foreign"]
 
 
 class Refusal(Exception):
@@ -224,31 +242,111 @@ class Session:
 
     def _serve(self, protection: Protection, level: int) -> None:
         self.report["stage"] = "request"
-        endpoint, early, refused = self._request(protection, level)
+        command, endpoint, early, refused = self._request(protection, level)
         self.report["stage"] = "reply"
-        code = socks.SUCCEEDED if refused is None else refused
-        target = None
-        if refused is None and self.policy.target == "dial":
+        code = refused if self.policy.reply_code is None else self.policy.reply_code
+        if code not in (None, socks.SUCCEEDED):
+            self._refuse(protection, level, code)
+        elif command == socks.BIND:
+            self._serve_bind(protection, level, endpoint, early)
+        elif command == socks.UDP_ASSOCIATE:
+            self._serve_datagrams(protection, level, endpoint, early)
+        else:
+            self._serve_connect(protection, level, endpoint, early)
+
+    def _refuse(self, protection: Protection, level: int, code: int, stage: str = "reply") -> None:
+        self.report["reply" if stage == "reply" else "second_reply"] = code
+        self._reply(protection, level, code, socks.Endpoint("0.0.0.0", 0), stage)
+        raise Refusal(f"reply {code:#04x}")
+
+    def _serve_connect(self, protection: Protection, level: int, endpoint: socks.Endpoint, early: bytes) -> None:
+        target, code = None, socks.SUCCEEDED
+        if self.policy.target == "dial":
             target, code = _dial(endpoint, self._deadline)
-        code = code if self.policy.reply_code is None else self.policy.reply_code
-        bound = socks.Endpoint("127.0.0.1", 1)
-        if target is not None:
-            host, port = target.socket.getsockname()[:2]
-            bound = socks.Endpoint(host, port)
-        self.report["reply"] = code
+        if code != socks.SUCCEEDED:
+            self._refuse(protection, level, code)
         try:
-            reply_token = self._reply(protection, level, code, bound)
-            if code != socks.SUCCEEDED:
-                raise Refusal(f"reply {code:#04x}")
-            self.report["stage"] = "data"
-            failure = Relay(self, protection, level, target, early, reply_token).run()
-            if failure:
-                raise Refusal(failure)
+            self._relay(protection, level, target, early)
         finally:
             if target is not None:
                 target.close()
 
-    def _request(self, protection: Protection, level: int) -> tuple[socks.Endpoint | None, bytes, int | None]:
+    def _relay(self, protection: Protection, level: int, target: Wire | None, early: bytes) -> None:
+        bound = socks.Endpoint.of(target.socket.getsockname()) if target else socks.Endpoint("127.0.0.1", 1)
+        self.report["reply"] = socks.SUCCEEDED
+        self._run_relay(protection, level, target, early, self._reply(protection, level, socks.SUCCEEDED, bound))
+
+    def _run_relay(self, protection, level: int, target: Wire | None, early: bytes, reply_token: bytes) -> None:
+        self.report["stage"] = "data"
+        failure = Relay(self, protection, level, target, early, reply_token).run()
+        if failure:
+            raise Refusal(failure)
+
+    # --- BIND: two replies
+
+    _left_open: socket.socket | None = None
+
+    def _serve_bind(self, protection: Protection, level: int, endpoint: socks.Endpoint, early: bytes) -> None:
+        host = self.wire.socket.getsockname()[0]
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        with socket.create_server((host, 0), family=family, backlog=8) as listener:
+            bound = socks.Endpoint(self.policy.advertise or socks.Endpoint.of(listener.getsockname()).host,
+                                   listener.getsockname()[1])
+            self.report.update(reply=socks.SUCCEEDED, bound=str(bound))
+            self._reply(protection, level, socks.SUCCEEDED, bound)
+            self.report["stage"] = "second"
+            peer, code = self._awaited(listener, endpoint)
+            if "listener" in self.policy.careless:
+                self._left_open = listener.dup()
+        if peer is None:
+            self._refuse(protection, level, code, "second")
+        try:
+            self.report["second_reply"] = socks.SUCCEEDED
+            source = socks.Endpoint.of(peer.socket.getpeername())
+            token = self._reply(protection, level, socks.SUCCEEDED, source, "second")
+            self._run_relay(protection, level, peer, early, token)
+        finally:
+            peer.close()
+
+    def _awaited(self, listener: socket.socket, expected: socks.Endpoint) -> tuple[Wire | None, int]:
+        """The one whom the client waits for. Others are turned away; so is everybody when the client goes."""
+        poll = select.poll()
+        for one in (listener, self.wire.socket):
+            poll.register(one, select.POLLIN)
+        deadline = Deadline(self.policy.bind_seconds)
+        turned_away = self.report["turned_away"] = []
+        while deadline.left:
+            ready = {descriptor for descriptor, _ in poll.poll(deadline.left * 1000)}
+            if self.wire.socket.fileno() in ready:
+                raise Refusal("the client went, or spoke, before the second reply")
+            if listener.fileno() not in ready:
+                continue
+            sock, address = listener.accept()
+            source = socks.Endpoint.of(address)
+            anybody = expected.is_unspecified or "peer" in self.policy.careless
+            if anybody or source.host == expected.host and expected.port in (0, source.port):
+                return Wire(sock), socks.SUCCEEDED
+            turned_away.append(str(source))
+            Wire(sock).reset()
+        return None, socks.TTL_EXPIRED
+
+    # --- UDP ASSOCIATE
+
+    def _serve_datagrams(self, protection: Protection, level: int, endpoint: socks.Endpoint, early: bytes) -> None:
+        relay = DatagramRelay(self, protection, level, endpoint)
+        try:
+            bound = socks.Endpoint(self.policy.advertise or relay.bound.host, relay.bound.port)
+            self.report.update(reply=socks.SUCCEEDED, bound=str(bound))
+            token = self._reply(protection, level, socks.SUCCEEDED, bound)
+            self.report["stage"] = "data"
+            failure = "octets behind the request" if early else relay.run(token)
+        finally:
+            relay.close()
+        if failure:
+            raise Refusal(failure)
+
+    def _request(self, protection: Protection, level: int) -> tuple:
+        """Command, endpoint, what came behind the request, and the reply where it cannot be granted."""
         octets, empties = b"", 0
         while True:
             token = self.request_token = self._message(ENCAPSULATED, b"")
@@ -265,21 +363,23 @@ class Session:
             except socks.SOCKSError as error:
                 if error.code is None:
                     raise Refusal(str(error)) from None
-                return None, b"", error.code
+                return 0, None, b"", error.code
             if decoded is None:
                 continue
             command, endpoint, length = decoded
             self.report.update(command=command, target=f"{endpoint.host}:{endpoint.port}", target_kind=endpoint.kind,
                                request_tokens=protection.received.tokens, early=len(octets) - length)
-            return endpoint, octets[length:], None if command == socks.CONNECT else socks.COMMAND_NOT_SUPPORTED
+            granted = command in self.policy.commands
+            return command, endpoint, octets[length:], None if granted else socks.COMMAND_NOT_SUPPORTED
 
-    def _reply(self, protection: Protection, level: int, code: int, bound: socks.Endpoint) -> bytes:
-        fault = self.policy.at_stage("reply")
+    def _reply(self, protection: Protection, level: int, code: int, bound: socks.Endpoint,
+               stage: str = "reply") -> bytes:
+        fault = self.policy.at_stage(stage)
         octets, sealed = socks.reply(code, bound), level != 1
         wrap = lambda plaintext, state=sealed: frame(ENCAPSULATED, protection.wrap(plaintext, state))  # noqa: E731
         if fault not in REPLY_FAULTS:
             token = protection.wrap(octets, sealed)
-            self._answer("reply", ENCAPSULATED, token)
+            self._answer(stage, ENCAPSULATED, token)
             return token
         if fault == "split":
             sent = b"".join(wrap(octets[at : at + 3]) for at in range(0, len(octets), 3))

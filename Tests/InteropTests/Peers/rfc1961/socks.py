@@ -1,4 +1,4 @@
-"""RFC 1928 messages: greeting, method selection, request, reply. Decoding is strict."""
+"""RFC 1928 messages: greeting, method selection, request, reply, the header of a datagram. Decoding is strict."""
 
 import ipaddress
 from dataclasses import dataclass
@@ -8,11 +8,15 @@ METHOD_NONE = 0x00
 METHOD_GSSAPI = 0x01
 METHOD_UNACCEPTABLE = 0xFF
 CONNECT = 0x01
+BIND = 0x02
+UDP_ASSOCIATE = 0x03
 SUCCEEDED = 0x00
 GENERAL_FAILURE = 0x01
+NOT_ALLOWED = 0x02
 NETWORK_UNREACHABLE = 0x03
 HOST_UNREACHABLE = 0x04
 CONNECTION_REFUSED = 0x05
+TTL_EXPIRED = 0x06
 COMMAND_NOT_SUPPORTED = 0x07
 ADDRESS_TYPE_NOT_SUPPORTED = 0x08
 
@@ -42,6 +46,25 @@ class Endpoint:
                 raise SOCKSError("a name has 1 to 255 octets") from None
             return b"\x03" + bytes([len(name)]) + name + port
         return (b"\x01" if address.version == 4 else b"\x04") + address.packed + port
+
+    @staticmethod
+    def parse(text: str) -> "Endpoint":
+        """HOST:PORT, with an IPv6 address in brackets."""
+        host, _, port = text.rpartition(":")
+        return Endpoint(host.strip("[]"), int(port))
+
+    @staticmethod
+    def of(address: tuple) -> "Endpoint":
+        """A socket's address. One of IPv4 inside IPv6 is one of IPv4."""
+        host = ipaddress.ip_address(address[0].partition("%")[0])
+        return Endpoint(str(getattr(host, "ipv4_mapped", None) or host), address[1])
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def is_unspecified(self) -> bool:
+        return self.host in ("0.0.0.0", "::")
 
     @property
     def kind(self) -> str:
@@ -81,6 +104,22 @@ def request(endpoint: Endpoint, command: int = CONNECT) -> bytes:
 
 def reply(code: int, bound: Endpoint = Endpoint("0.0.0.0", 0), version: int = VERSION) -> bytes:
     return bytes([version, code, 0]) + bound.encoded()
+
+
+def datagram_header(endpoint: Endpoint, fragment: int = 0) -> bytes:
+    """What stands before the data of a datagram (section 7): RSV, FRAG, address and port."""
+    return bytes([0, 0, fragment]) + endpoint.encoded()
+
+
+def decode_datagram(octets: bytes) -> tuple[int, Endpoint, bytes]:
+    """Fragment, endpoint and data of a datagram's plaintext."""
+    if octets[:2] != b"\x00\x00" or len(octets) < 3:
+        raise SOCKSError("not the header of a datagram")
+    decoded = decode_endpoint(octets[3:])
+    if decoded is None:
+        raise SOCKSError("a header that is not whole")
+    endpoint, length = decoded
+    return octets[2], endpoint, octets[3 + length :]
 
 
 def decode_request(octets: bytes) -> tuple[int, Endpoint, int] | None:

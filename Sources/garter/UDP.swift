@@ -1,0 +1,136 @@
+import ArgumentParser
+import Logging
+import NIOCore
+import NIOPosix
+import Platform
+import SOCKSClient
+import SOCKSCore
+import SOCKSGSSAPI
+import ServiceLifecycle
+import UnixSignals
+
+struct UDP: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "udp",
+    abstract: "Send datagrams to a target: from standard input, or from a local port.",
+    discussion: """
+      Without --listen, what one read of standard input gives is one datagram (at most 65000 octets), as with nc -u; the \
+      answers are written to standard output. After the end of the input garter waits for answers for --wait seconds.
+
+      With --listen, datagrams that your own processes send to a local port go to the target, and its answers back to \
+      whoever has sent. Each local sender gets an association of its own with the gateway, which ends after --idle \
+      seconds without a datagram. Datagrams may get lost, as always.
+
+      Examples:
+        garter udp --gateway gw.example.com:1080 --listen 127.0.0.1:5353 10.0.0.53 53
+            then: dig @127.0.0.1 -p 5353 www.example.com
+        printf 'link up' | garter udp --gateway gw.example.com:1080 --wait 0 loghost.example.com 514
+
+      Exit status: 0 the input has ended, or stopped by SIGTERM or SIGINT; 64 wrong usage; 68 the gateway's name is \
+      unknown; 69 the gateway cannot be reached or relays no datagrams, or the local port is taken; 74 the session was \
+      cut short; 75 no answer in time, try again; 76 the gateway breaks the protocol or does not agree to the protection \
+      asked for; 77 no ticket, or refused.
+      """)
+
+  @OptionGroup var gatewayOptions: GatewayOptions
+
+  @Option(
+    name: .shortAndLong,
+    help: ArgumentHelp("Take datagrams on this loopback address. Port 0: any free one.", valueName: "address:port"))
+  var listen: String?
+
+  @Option(help: ArgumentHelp("With --listen: how long a sender may be silent.", valueName: "seconds"))
+  var idle: UInt32 = 60
+
+  @Option(help: ArgumentHelp("With --listen: senders at a time.", valueName: "count"))
+  var maximumSenders: Int = 256
+
+  @Option(
+    help: ArgumentHelp("Without --listen: how long to wait for answers after the input.", valueName: "seconds"))
+  var wait: UInt32 = 3
+
+  @Flag(name: .shortAndLong, help: "Say nothing on standard error but where garter listens: the exit status tells.")
+  var quiet = false
+
+  @Flag(name: .shortAndLong, help: "Say on standard error what was agreed with the gateway, and what was dropped.")
+  var verbose = false
+
+  @OptionGroup var destination: TargetArguments
+
+  func validate() throws {
+    _ = try self.listenAddress()
+    guard (1...86_400).contains(self.idle) else { throw ValidationError("--idle is 1 to 86400 seconds") }
+    guard self.wait <= 86_400 else { throw ValidationError("--wait is 0 to 86400 seconds") }
+    guard (1...10_000).contains(self.maximumSenders) else { throw ValidationError("--maximum-senders is 1 to 10000") }
+  }
+
+  private func listenAddress() throws -> SOCKSAddress? {
+    do {
+      return try self.listen.map { text throws(SOCKSError) in try SOCKSAddress(parsing: text, defaultPort: 0) }
+    } catch {
+      throw ValidationError("--listen: \(error.detail)")
+    }
+  }
+
+  func run() async throws {
+    if let listen = try self.listenAddress() {
+      try await self.forward(from: listen)
+    } else {
+      try await self.copyStandardStreams()
+    }
+  }
+
+  private func copyStandardStreams() async throws {
+    let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+    let pool = StepPool(threads: 1, limit: 1)
+    let connector = ProxyConnector(try self.gatewayOptions.configuration(), pool: pool, group: group)
+    let verbose = self.verbose
+    let session = StandardDatagramSession(connector: connector, grace: .seconds(Int64(self.wait))) { association in
+      if verbose { writeLine("garter: associated, \(association.summary)", to: .errorOutput) }
+    }
+    do {
+      let drops = try await session.run(to: try self.destination.address())
+      if verbose, drops.total > 0 { writeLine("garter: dropped \(drops)", to: .errorOutput) }
+      self.end(.success)
+    } catch let error as ProxyConnectorError {
+      self.end(error.programStatus, "\(error)")
+    } catch {
+      self.end(.inputOutput, "\(error)")
+    }
+  }
+
+  private func forward(from listen: SOCKSAddress) async throws {
+    var logger = Logger(label: "garter", factory: { StreamLogHandler.standardError(label: $0) })
+    logger.logLevel = self.quiet ? .critical : self.verbose ? .info : .warning
+    // Each sender needs two descriptors: the control connection's and the socket's.
+    _ = try? DescriptorLimit.raise()
+    // Steps may hang on a silent KDC for half a minute each.
+    let pool = StepPool(threads: 8, limit: max(64, self.maximumSenders))
+    let connector = ProxyConnector(try self.gatewayOptions.configuration(), pool: pool)
+    let target = try self.destination.address()
+    var configuration = DatagramForward.Configuration(listen: listen, target: target)
+    configuration.idleTimeout = .seconds(Int64(self.idle))
+    configuration.maximumSenders = self.maximumSenders
+    do {
+      let forward = try DatagramForward(configuration, connector: connector, logger: logger)
+      let bound = try await forward.listen()
+      writeLine(
+        "garter: listening on \(bound) for datagrams to \(escaped(target.description)), through "
+          + "\(escaped(self.gatewayOptions.gateway)) as a client of \(connector.configuration.targetName)",
+        to: .errorOutput)
+      let services = ServiceGroup(
+        configuration: ServiceGroupConfiguration(
+          services: [forward], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
+      try await services.run()
+      self.end(.success)
+    } catch let error as BridgeError {
+      writeLine("garter: \(error)", to: .errorOutput)
+      self.end(error.reason == .notLoopback ? .usage : .unavailable)
+    }
+  }
+
+  private func end(_ status: ProgramStatus, _ text: String? = nil) -> Never {
+    if let text, !self.quiet { writeLine("garter: \(text)", to: .errorOutput) }
+    endProcess(status: status.rawValue)
+  }
+}
