@@ -171,14 +171,16 @@ import Testing
       try await client.send([1], to: target.address)
       let source = try await target.receive().source
       let injected = 1_000
-      for number in 0..<injected { try await other.send([UInt8(number & 0xff)], to: source) }
-      try await target.send([2], to: source)
-      #expect(try await client.receive().data == [2])
-      #expect(client.socket.count == 1)
+      for number in 0..<injected {
+        try await other.send([UInt8(number & 0xff)], to: source)
+        // One that is relayed now and then, so that the flood is not the system's to drop.
+        guard number % 50 == 49 else { continue }
+        try await target.send([2], to: source)
+        #expect(try await client.receive().data == [2])
+      }
+      #expect(client.socket.count == injected / 50)
       await client.close()
-      let dropped = try await gateway.log.next()["dropped_unasked_source"].flatMap { Int($0) } ?? 0
-      // The system may have dropped some of a flood.
-      #expect(dropped > 0 && dropped <= injected)
+      #expect(try await gateway.log.next()["dropped_unasked_source"] == "\(injected)")
       await other.close()
     }
   }

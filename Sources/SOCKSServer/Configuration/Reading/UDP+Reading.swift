@@ -29,8 +29,8 @@ extension Configuration.UDP {
     guard let address = IPAddress(text) else {
       throw ValueError("\(expectation), not \(quoted(text)); names are not resolved here")
     }
-    let useless: Set<SpecialAddress> = [.unspecified, .multicast, .broadcast]
-    guard !SpecialAddress.ranges(of: address).contains(where: { useless.contains($0.kind) }) else {
+    let useless = SpecialAddress.ranges(of: address).contains { [.multicast, .broadcast].contains($0.kind) }
+    guard !useless, ![.v4(0), .v6(high: 0, low: 0)].contains(address.unmapped) else {
       throw ValueError("\(expectation), not \(address)")
     }
     return address.unmapped

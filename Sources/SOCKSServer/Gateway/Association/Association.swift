@@ -117,6 +117,7 @@ final class Association {
     self.idleTimer?.cancel()
     self.reassemblyTimer?.cancel()
     self.targets.removeAll()
+    if self.waiting > 0 { self.counts.drops.count(.unresolved, datagrams: UInt64(self.waiting)) }
     self.session.record.association = self.counts
   }
 
@@ -274,7 +275,7 @@ final class Association {
   ) -> AssociationTarget.State {
     var drop = DatagramDrop.refusedByRule
     for address in addresses.map(\.unmapped) {
-      let decision = self.session.services.policy.decision(for: access, reaching: address)
+      let decision = self.session.decision(for: access, reaching: address)
       guard decision.isAllowed, !self.ports.contains(address, port: access.port) else { continue }
       if self.session.record.rule == nil { self.session.record.rule = decision.rule }
       guard access.port != 0, DatagramPath.exists(to: address, port: access.port),

@@ -9,8 +9,7 @@ import SOCKSCore
 final class AssociationSocket {
   private enum State {
     case closed
-    /// Datagrams sent meanwhile wait.
-    case opening([AddressedEnvelope<ByteBuffer>])
+    case opening
     case open(DatagramHandler)
     /// It has failed, and is opened again after a while.
     case resting
@@ -24,8 +23,6 @@ final class AssociationSocket {
   static let datagramCapacity = 65_536
   /// Octets that may wait for the system to take them.
   static let writeLimit = 256 * 1_024
-  /// Datagrams that may wait for the socket to be opened.
-  static let openingLimit = 16
   /// The time from a failure to the next attempt.
   static let rest: TimeAmount = .milliseconds(100)
   /// Attempts in a row before the socket counts as gone.
@@ -63,7 +60,7 @@ final class AssociationSocket {
     guard case .closed = self.state else {
       return self.eventLoop.makeFailedFuture(ChannelError.inappropriateOperationForState)
     }
-    self.state = .opening([])
+    self.state = .opening
     let bound = NIOLoopBound(self, eventLoop: self.eventLoop)
     let isV6 = self.isV6
     return DatagramBootstrap(group: self.eventLoop)
@@ -79,10 +76,7 @@ final class AssociationSocket {
         return try self.opened(handler, channel)
       }
       .flatMapErrorThrowing { error in
-        if case .opening(let waiting) = self.state {
-          self.state = .closed
-          for _ in waiting { self.lost() }
-        }
+        if case .opening = self.state { self.state = .closed }
         throw error
       }.nonisolated()
   }
@@ -99,7 +93,7 @@ final class AssociationSocket {
   }
 
   private func opened(_ handler: DatagramHandler, _ channel: any Channel) throws -> SocketAddress {
-    guard case .opening(let waiting) = self.state, let address = channel.localAddress else {
+    guard case .opening = self.state, let address = channel.localAddress else {
       channel.close(promise: nil)
       throw ChannelError.ioOnClosedChannel
     }
@@ -107,8 +101,6 @@ final class AssociationSocket {
     self.state = .open(handler)
     self.attempts = 0
     channel.closeFuture.assumeIsolated().whenComplete { _ in self.closed(handler) }
-    for envelope in waiting { handler.write(envelope) }
-    if !waiting.isEmpty { handler.flush() }
     return address
   }
 
@@ -116,7 +108,7 @@ final class AssociationSocket {
   ///
   /// - Throws: `queueFull` when too much waits for the system, `notSent` while the socket is closed.
   func send(_ datagram: ByteBuffer, to address: SocketAddress) throws(DatagramDrop) {
-    let envelope = AddressedEnvelope(remoteAddress: address, data: datagram)
+    // On its own loop that takes no time.
     if case .closed = self.state {
       self.open().assumeIsolated().whenFailure { _ in self.couldNotOpen() }
     }
@@ -124,12 +116,8 @@ final class AssociationSocket {
     case .open(let handler):
       if !handler.isWritable { handler.flush() }
       guard handler.isWritable else { throw .queueFull }
-      handler.write(envelope)
-    case .opening(var waiting):
-      guard waiting.count < Self.openingLimit else { throw .queueFull }
-      waiting.append(envelope)
-      self.state = .opening(waiting)
-    case .closed, .resting, .ended:
+      handler.write(AddressedEnvelope(remoteAddress: address, data: datagram))
+    case .closed, .opening, .resting, .ended:
       throw .notSent
     }
   }

@@ -1,0 +1,194 @@
+import NIOCore
+import NIOPosix
+import SOCKSCore
+import SOCKSNIO
+import Testing
+
+@testable import SOCKSServer
+
+@Suite struct AssociationClientTests {
+  private static func address(_ text: String, _ port: UInt16) throws -> SocketAddress {
+    try SocketAddress(#require(IPAddress(text)), port: port)
+  }
+
+  @Test(arguments: [("192.0.2.1", "192.0.2.2"), ("2001:db8::1", "2001:db8::2")])
+  func theAddressIsTheConnectionsAndThePortTheFirst(own: String, other: String) throws {
+    let peer = try Self.address(own, 40_000)
+    for requested in [SOCKSAddress.unspecified, SOCKSAddress(.v4(0x0a00_0001), port: 7)] {
+      var client = AssociationClient(peer: peer, requested: requested)
+      #expect(client.address == nil)
+      #expect(try client.admits(Self.address(own, 7)))
+      #expect(try client.admits(Self.address(own, 8)))
+      #expect(try !client.admits(Self.address(other, 7)))
+      #expect(try !client.admits(Self.address(own, 0)))
+      client.lock(to: try Self.address(own, 8))
+      client.lock(to: try Self.address(own, 7))
+      #expect(try client.address == Self.address(own, 8))
+      #expect(try client.admits(Self.address(own, 8)))
+      #expect(try !client.admits(Self.address(own, 7)))
+      #expect(try !client.admits(Self.address(other, 8)))
+    }
+  }
+
+  @Test func thePortAskedForCountsWithTheSameAddressOnly() throws {
+    let peer = try Self.address("192.0.2.1", 40_000)
+    let own = try #require(IPAddress("192.0.2.1"))
+    let mapped = try #require(IPAddress("::ffff:192.0.2.1"))
+    for requested in [
+      SOCKSAddress(own, port: 7), SOCKSAddress(mapped, port: 7), try SOCKSAddress(name: "192.0.2.1", port: 7),
+    ] {
+      let client = AssociationClient(peer: peer, requested: requested)
+      #expect(try client.address == Self.address("192.0.2.1", 7))
+      #expect(try client.admits(Self.address("192.0.2.1", 7)))
+      #expect(try !client.admits(Self.address("192.0.2.1", 8)))
+    }
+    for requested in [SOCKSAddress(own, port: 0), SOCKSAddress(.v4(0xc000_0202), port: 7)] {
+      #expect(AssociationClient(peer: peer, requested: requested).address == nil)
+    }
+  }
+}
+
+@Suite struct AssociationTargetsTests {
+  private static func field(_ number: Int) -> ByteBuffer { ByteBuffer(integer: number) }
+  private static func peer(_ number: Int) throws -> AssociationPeer {
+    try AssociationPeer(.v4(0xc000_0200 + UInt32(number)), port: 53)
+  }
+
+  @Test func whatWasUsedLongestAgoMakesRoom() throws {
+    var targets = AssociationTargets(limit: 3)
+    for number in 0..<3 {
+      let added = targets.add(AssociationTarget(.refused(.refusedByRule, until: nil)), Self.field(number))
+      #expect(added)
+    }
+    #expect(targets.target(Self.field(0)) != nil)
+    let added = targets.add(AssociationTarget(.refused(.notSent, until: nil)), Self.field(3))
+    #expect(added)
+    #expect(targets.count == 3 && targets.target(Self.field(1)) == nil)
+    for number in [0, 2, 3] { #expect(targets.target(Self.field(number)) != nil) }
+  }
+
+  @Test func whatIsBeingResolvedStays() throws {
+    let loop = MultiThreadedEventLoopGroup.singleton.any()
+    var targets = AssociationTargets(limit: 2)
+    for number in 0..<2 {
+      let attempt = DialAttempt(eventLoop: loop)
+      let added = targets.add(AssociationTarget(.resolving(attempt, waiting: [])), Self.field(number))
+      #expect(added)
+    }
+    let added = targets.add(AssociationTarget(.refused(.notSent, until: nil)), Self.field(2))
+    #expect(!added)
+    let attempts = (0..<2).compactMap { number -> DialAttempt? in
+      guard case .resolving(let attempt, _)? = targets.target(Self.field(number))?.state else { return nil }
+      return attempt
+    }
+    #expect(attempts.count == 2 && !attempts.contains { $0.isGivenUp })
+    targets.removeAll()
+    #expect(targets.count == 0 && attempts.allSatisfy(\.isGivenUp))
+  }
+
+  @Test func onlySoManyMayAnswer() throws {
+    var targets = AssociationTargets(limit: 3)
+    let peers = try (0..<4).map { try Self.peer($0) }
+    for peer in peers[..<3] { targets.asked(peer) }
+    targets.asked(peers[0])
+    targets.asked(peers[3])
+    #expect(targets.peerCount == 3 && targets.peer(at: peers[1].socketAddress) == nil)
+    for index in [0, 2, 3] { #expect(targets.peer(at: peers[index].socketAddress) != nil) }
+    // Who is asked again may answer again.
+    targets.asked(peers[1])
+    #expect(targets.peerCount == 3 && targets.peer(at: peers[1].socketAddress) != nil)
+    #expect(targets.peer(at: try SocketAddress(.v4(0xc000_0201), port: 54)) == nil)
+  }
+
+  @Test func theSameAddressUnderTwoNamesIsOnePeer() throws {
+    var targets = AssociationTargets(limit: 3)
+    let (first, second) = (try Self.peer(1), try Self.peer(1))
+    for peer in [first, second, first, second] {
+      targets.asked(peer)
+      #expect(targets.peerCount == 1 && targets.peer(at: first.socketAddress) === peer)
+    }
+  }
+}
+
+@Suite struct AssociationPortsTests {
+  @Test func everyPortIsGivenAwayOnce() throws {
+    let ports = AssociationPorts()
+    let address = IPAddress.v4(0xc000_0201)
+    let taken = (0..<10).compactMap { _ in ports.reserve(address, in: 40_000...40_009) }
+    #expect(Set(taken.map(\.port)) == Set(40_000...40_009))
+    #expect(ports.reserve(address, in: 40_000...40_009) == nil)
+    #expect(ports.reserve(.v4(0xc000_0202), in: 40_000...40_009) != nil)
+    ports.release(taken[3])
+    #expect(ports.reserve(address, in: 40_000...40_009) == taken[3])
+    #expect(ports.reserve(address, in: 65_535...65_535)?.port == 65_535)
+  }
+
+  @Test func itsPortsAreFoundInEveryForm() throws {
+    let ports = AssociationPorts()
+    ports.take(ListenerEndpoint(address: .v4(0xc000_0201), port: 7))
+    for text in ["192.0.2.1", "::ffff:192.0.2.1", "64:ff9b::192.0.2.1", "2002:c000:201::"] {
+      let address = try #require(IPAddress(text))
+      #expect(ports.contains(address, port: 7) && !ports.contains(address, port: 8), "\(text)")
+    }
+    #expect(!ports.contains(.v4(0xc000_0202), port: 7))
+  }
+}
+
+/// Errors that NIO closes a socket for.
+@Suite(.timeLimit(.minutes(1))) struct AssociationSocketTests {
+  /// Sending to a broadcast address fails for good: the socket comes back, at the same port.
+  @Test func itComesBackAfterAFailure() async throws {
+    let target = try await DatagramPeer()
+    let loop = MultiThreadedEventLoopGroup.singleton.any()
+    let broadcast = try SocketAddress(.v4(0x7fff_ffff), port: 53)
+    let (lostDatagrams, continuation) = AsyncStream.makeStream(of: Void.self)
+    let (socket, address) = try await loop.flatSubmit {
+      let real = (try? SocketAddress(.v4(0x7f00_0001), port: 0)) ?? broadcast
+      let used = AssociationSocket(
+        real, eventLoop: loop, received: { _ in }, readCompleted: {}, lost: { continuation.yield() }, gone: {})
+      let bound = NIOLoopBound(used, eventLoop: loop)
+      return used.open().map { (bound, $0) }
+    }.get()
+    let remote = try #require(target.channel.localAddress)
+    try await loop.submit {
+      try socket.value.send(ByteBuffer(bytes: [1]), to: broadcast)
+      socket.value.flush()
+    }.get()
+    for await _ in lostDatagrams { break }
+    // While it rests, datagrams are lost; then it is there again.
+    while target.count == 0 {
+      try await loop.submit {
+        do throws(DatagramDrop) {
+          try socket.value.send(ByteBuffer(bytes: [2]), to: remote)
+          socket.value.flush()
+        } catch {
+          #expect(error == .notSent || error == .queueFull)
+        }
+      }.get()
+    }
+    let received = try await target.receive()
+    #expect(received.octets == [2] && received.source.port == UInt16(clamping: address.port ?? 0))
+    try await loop.submit { socket.value.close() }.get()
+    await target.close()
+  }
+
+  @Test func aSocketIsOpenedByItsFirstDatagramAndClosedForGood() async throws {
+    let target = try await DatagramPeer()
+    let remote = try #require(target.channel.localAddress)
+    let loop = MultiThreadedEventLoopGroup.singleton.any()
+    let socket = try await loop.submit {
+      let any = (try? SocketAddress(.v4(0), port: 0)) ?? remote
+      let socket = AssociationSocket(
+        any, eventLoop: loop, received: { _ in }, readCompleted: {}, lost: {}, gone: {})
+      try socket.send(ByteBuffer(bytes: [1]), to: remote)
+      socket.flush()
+      return NIOLoopBound(socket, eventLoop: loop)
+    }.get()
+    #expect(try await target.receive().octets == [1])
+    try await loop.submit {
+      socket.value.close()
+      #expect(throws: DatagramDrop.notSent) { try socket.value.send(ByteBuffer(), to: remote) }
+    }.get()
+    await target.close()
+  }
+}
