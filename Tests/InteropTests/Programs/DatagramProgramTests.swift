@@ -189,6 +189,10 @@ extension ProgramTests {
             #expect(ending.text.trimming == "192.0.2.7", "\(fault): \(ending) \(account)")
             child.child.signal(.terminate)
             #expect(try await child.child.ended(within: .seconds(20)) == .exited(0))
+            // RFC 1961 section 3.2: no SEQUENCE flag for a UDP client.
+            let report = try await server.report()
+            let flags = report["flags"]?.list?.compactMap(\.text) ?? []
+            #expect(flags.contains("replay") && !flags.contains("sequence"), "\(report)")
           }
         }
       }
