@@ -1,13 +1,14 @@
 # Two commands do all the set-up on Debian 12 with Swift 6.3: `make demo` and `make test`.
 
-.PHONY: help build demo demo-once test bench format clean
+.PHONY: help build demo demo-once test instructions bench format clean
 
 help:
 	@echo 'make demo       see it work: realm, gateway, bridge, a protected transfer; stays up'
 	@echo 'make demo-once  the same, ends after the proof'
 	@echo 'make test       every test, whole programs and a real Kerberos realm included'
 	@echo 'make build      the programs garterd and garter, optimised'
-	@echo 'make bench      throughput, latency and memory, as ratios'
+	@echo 'make instructions  count instructions and allocations of single pieces, under valgrind'
+	@echo 'make bench      throughput, latency and memory, as ratios; OUT=docs/performance writes table and plot there'
 	@echo 'make format     format the Swift sources'
 
 build:
@@ -27,9 +28,15 @@ test:
 	dev/install-packages test
 	dev/test
 
+instructions:
+	dev/install-packages test
+	dev/check-instructions
+
+# ARGS: scenarios and options, see Benchmarks/README.md.
 bench:
 	dev/install-packages bench
-	dev/bench
+	$(if $(OUT),mkdir -p $(OUT))
+	dev/bench $(ARGS) $(if $(OUT),--output $(OUT))
 
 format:
 	swift format --in-place --recursive Package.swift Sources Tests Benchmarks

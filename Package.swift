@@ -98,6 +98,13 @@ let package = Package(
       ],
       swiftSettings: settings),
 
+    // What dev/check-instructions counts. Here and not in the package beside it, so that it is built with what the tests
+    // have built already.
+    .executableTarget(
+      name: "pieces",
+      dependencies: ["SOCKSCore", "SOCKSNIO", "SOCKSServer", nioCore, nioEmbedded],
+      path: "Benchmarks/Pieces", swiftSettings: settings),
+
     // A private Kerberos realm, for the demo and the tests.
     .target(name: "ThrowawayRealm", dependencies: [subprocess], swiftSettings: settings),
 

@@ -92,6 +92,7 @@ extension SOCKSError {
       case deadlinePassed = "deadline-passed"
       case connectionClosed = "connection-closed"
       case tooBusy = "too-busy"
+      case tooManySessions = "too-many-sessions"
       case valueOutOfRange = "value-out-of-range"
       case unreachableState = "unreachable-state"
     }
@@ -177,6 +178,8 @@ extension SOCKSError.Code {
   public static let connectionClosed = Self(base: .connectionClosed)
   /// A bound on work in progress was reached.
   public static let tooBusy = Self(base: .tooBusy)
+  /// The user has as many sessions as one user may have (reply X'02').
+  public static let tooManySessions = Self(base: .tooManySessions)
   /// A value given by the caller does not fit the wire format.
   public static let valueOutOfRange = Self(base: .valueOutOfRange)
   /// An event came in a state where our own code must not send it.
@@ -193,7 +196,7 @@ extension SOCKSError.Code.Base {
     case .noAcceptableMethod, .clearMessageWhereProtectionIsDue, .unsupportedCommand, .unsupportedAddressType:
       .peerIncompatible
     case .contextTooWeak, .serviceNotServed, .levelNotAcceptable, .passwordRefused, .refusedByRule, .requestRefused,
-      .abortReceived:
+      .abortReceived, .tooManySessions:
       .refusedByPolicy
     case .contextFailed, .protectionFailed, .noCredentials, .credentialsExpired, .unknownService,
       .authorityUnreachable, .clockSkew:

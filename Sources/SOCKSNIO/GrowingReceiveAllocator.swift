@@ -8,7 +8,8 @@ public import NIOCore
 public struct GrowingReceiveAllocator: RecvByteBufferAllocator {
   public let minimum: Int
   public let maximum: Int
-  private var size: Int
+  /// Octets of the next buffer.
+  private(set) var size: Int
 
   /// - Parameters:
   ///   - minimum: the first size, in octets.

@@ -4,8 +4,12 @@ public import NIOCore
 public enum RelayChannelOptions {
   /// Sets the options of a channel that has just been made.
   ///
-  /// - Parameter largestRead: octets of the largest receive buffer.
-  public static func apply(to channel: any Channel, largestRead: Int = 1_024 * 1_024) -> EventLoopFuture<Void> {
+  /// - Parameters:
+  ///   - largestRead: octets of the largest receive buffer.
+  ///   - keepalive: how a peer that has silently gone is found.
+  public static func apply(
+    to channel: any Channel, largestRead: Int = 1_024 * 1_024, keepalive: TCPKeepalive = TCPKeepalive()
+  ) -> EventLoopFuture<Void> {
     guard let options = channel.syncOptions else { return channel.eventLoop.makeSucceededVoidFuture() }
     do {
       try options.setOption(.autoRead, value: false)
@@ -14,8 +18,7 @@ public enum RelayChannelOptions {
       try options.setOption(.maxMessagesPerRead, value: 1)
       try options.setOption(.recvAllocator, value: GrowingReceiveAllocator(maximum: largestRead))
       try options.setOption(.tcpOption(.tcp_nodelay), value: 1)
-      // A peer that has silently gone is found by the system after a while.
-      try options.setOption(.socketOption(.so_keepalive), value: 1)
+      try keepalive.apply(to: options)
       return channel.eventLoop.makeSucceededVoidFuture()
     } catch {
       return channel.eventLoop.makeFailedFuture(error)

@@ -34,17 +34,23 @@ public final class StreamRelaySession {
   private var relay: StreamRelay
   private let limits: Limits
   private let eventLoop: any EventLoop
+  private let throttle: (any RelayThrottle)?
   private var client: ChannelHandlerContext?
   private var target: ChannelHandlerContext?
   private var onEnd: ((End) -> Void)?
   private var idleTimer: Scheduled<Void>?
   private var lastActivity: NIODeadline
 
-  /// - Parameter onEnd: called once, on the event loop.
-  public init(eventLoop: any EventLoop, limits: Limits, onEnd: @escaping (End) -> Void) {
+  /// - Parameters:
+  ///   - throttle: makes reads wait.
+  ///   - onEnd: called once, on the event loop.
+  public init(
+    eventLoop: any EventLoop, limits: Limits, throttle: (any RelayThrottle)? = nil, onEnd: @escaping (End) -> Void
+  ) {
     self.relay = StreamRelay(highWaterMark: limits.highWaterMark)
     self.limits = limits
     self.eventLoop = eventLoop
+    self.throttle = throttle
     self.lastActivity = eventLoop.now
     self.onEnd = onEnd
   }
@@ -63,6 +69,9 @@ public final class StreamRelaySession {
     // A level 3 layer may look for encryption from here on.
     for context in [self.client, self.target] {
       context?.triggerUserOutboundEvent(EncapsulationHandler.StreamBegan(), promise: nil)
+      if let limit = self.throttle?.largestRead {
+        context?.channel.setOption(.recvAllocator, value: PacedReceiveAllocator(limit: limit)).whenFailure { _ in }
+      }
     }
     self.scheduleIdleTimer(self.limits.idle)
     if earlyData.readableBytes > 0 {
@@ -98,6 +107,7 @@ public final class StreamRelaySession {
     let count = octets.readableBytes
     self.lastActivity = self.eventLoop.now
     self.relay.received(count, from: side)
+    self.throttle?.received(count, from: side, now: self.lastActivity)
     let promise = destination.eventLoop.makePromise(of: Void.self)
     promise.futureResult.assumeIsolated().whenComplete { [weak self] result in
       guard let self else { return }
@@ -139,11 +149,23 @@ public final class StreamRelaySession {
 
   private func run(_ actions: StreamRelay.Actions) {
     guard self.onEnd != nil else { return }
-    if actions.contains(.readClient) { self.client?.read() }
-    if actions.contains(.readTarget) { self.target?.read() }
+    if actions.contains(.readClient) { self.read(.client) }
+    if actions.contains(.readTarget) { self.read(.target) }
     if actions.contains(.endClientOutput) { self.client?.close(mode: .output, promise: nil) }
     if actions.contains(.endTargetOutput) { self.target?.close(mode: .output, promise: nil) }
     if actions.contains(.finish) { self.finish(error: nil, side: nil) }
+  }
+
+  private func read(_ side: StreamRelay.Side) {
+    let delay = self.throttle?.delay(beforeReadingFrom: side, now: self.eventLoop.now) ?? .zero
+    guard delay > .zero else {
+      self.context(of: side)?.read()
+      return
+    }
+    self.eventLoop.assumeIsolated().scheduleTask(in: delay) { [weak self] in
+      guard let self, self.onEnd != nil else { return }
+      self.context(of: side)?.read()
+    }
   }
 
   private func finish(error: SOCKSError?, side: StreamRelay.Side?) {

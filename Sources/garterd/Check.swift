@@ -20,6 +20,8 @@ struct Check: AsyncParsableCommand {
         serves       \(served.text)
         levels       \(configuration.kerberos.levels.map(\.description).joined(separator: " "))
         passwords    \(users.map { "\($0) users" } ?? "none")
+        connections  at most \(configuration.limits.connections), for which the service needs \
+      \(configuration.descriptorsNeeded) open files (LimitNOFILE)
         rules        \(configuration.rules.count)
       """, to: .output)
   }

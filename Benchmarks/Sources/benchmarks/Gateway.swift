@@ -8,6 +8,8 @@ final class Gateway: Sendable {
   let child: Child
   /// By level.
   let bridges: [Int: Child]
+  /// Where it asks for no authentication, if it can.
+  private let clearPort: UInt16?
   private let target: UInt16
 
   init(_ options: Options, engine: String?, folder: String, target: UInt16) throws {
@@ -16,21 +18,10 @@ final class Gateway: Sendable {
     self.target = target
     let port = bench_free_port()
     let path = "\(folder)/garterd-\(port).yaml"
-    let configuration = """
-      listen:
-        - address: 127.0.0.1:\(port)
-      kerberos:
-        keytab: \(folder)/default.keytab
-        replay_cache: \(folder)/replay-\(port)
-        \(engine.map { "engine: \($0)" } ?? "")
-      limits: {connections: 200000\(options.limits.isEmpty ? "" : ", \(options.limits)")}
-      rules:
-        - allow: [connect]
-          principals: ["*@GARTER.TEST"]
-          to: [127.0.0.0/8]
-
-      """
-    guard bench_write_file(path, configuration) == 1 else { throw BenchmarkError("cannot write \(path)") }
+    var configuration = GatewayConfiguration(port: port, folder: folder, engine: engine)
+    try configuration.extend(options, path: path)
+    try configuration.write(to: path)
+    self.clearPort = configuration.clearPort
     let child = try Child(
       ["\(options.programs)/garterd", "run", "--config", path, "--log-level", "error"], port: port)
     self.child = child
@@ -64,6 +55,11 @@ final class Gateway: Sendable {
   /// To the target at a level.
   func way(level: Int) -> bench_way {
     bench_way(port: self.child.port, protection: Int32(level), target: self.target)
+  }
+
+  /// To the target without protection.
+  var clearWay: bench_way? {
+    self.clearPort.map { bench_way(port: $0, protection: Int32(bench_clear_socks), target: self.target) }
   }
 
   /// To the target at a level, for a program that speaks SOCKS without protection.

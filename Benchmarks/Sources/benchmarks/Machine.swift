@@ -32,7 +32,8 @@ struct Machine {
     ]
   }
 
-  private static func answer(_ command: String) -> String {
+  /// The first line that a shell command prints; empty when it fails.
+  static func answer(_ command: String) -> String {
     var output = [CChar](repeating: 0, count: 4_096)
     bench_run(command, &output, output.count)
     let octets = output.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }

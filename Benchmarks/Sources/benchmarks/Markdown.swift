@@ -6,7 +6,7 @@ extension Report {
       parts.append("Measured on \(machine.date).\n\n" + machine.lines.map { "- \($0)" }.joined(separator: "\n"))
     }
     parts.append(
-      "Medians of \(self.options.rounds) round\(self.options.rounds == 1 ? "" : "s"), with the least and the most. "
+      "Medians of \(self.options.rounds) round\(self.options.rounds == 1 ? "" : "s"), with the least and the most; memory is measured once. "
         + "GB are 10⁹ octets of plaintext; CPU seconds are of the process that the column names, user and system.")
     for scenario in Scenario.allCases where !self.rows(scenario).isEmpty {
       parts.append("## \(scenario.title)")

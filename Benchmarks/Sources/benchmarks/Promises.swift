@@ -25,7 +25,7 @@ extension Report {
     for (direction, call, level2) in [("down", "gss_wrap", 0.55), ("up", "gss_unwrap", 0.65)] {
       for (level, least) in [(2, level2), (1, 0.7)] {
         let row = Streams.row(name, level: level, connections: 1, direction: direction)
-        let relay = "\(Stage.Name.relay), \(direction)"
+        let relay = self.clearRow(direction)
         if engine == "system" {
           self.add(&promises, "\(row): CPU ÷ (\(call) + clear relay)", 1.25) { figures in
             guard let gateway = figures.value(.streams, row, Column.gatewayCPU),
@@ -46,6 +46,12 @@ extension Report {
       }
     }
     return promises
+  }
+
+  /// The gateway's own relay without protection: where it serves no such clients, its relay handlers alone.
+  private func clearRow(_ direction: String) -> String {
+    self.rows(.clear).first { $0.contains(Stage.Name.unprotected) && $0.hasSuffix(", \(direction)") }
+      ?? "\(Stage.Name.relay), \(direction)"
   }
 
   private func sessionPromises(_ engine: String?) -> [Promise] {

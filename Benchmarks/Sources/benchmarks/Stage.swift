@@ -18,6 +18,8 @@ final class Stage: Sendable {
   enum Name {
     static let relay = "clear relay"
     static let copy = "copy in C"
+    /// After what the gateway is called.
+    static let unprotected = "without protection"
   }
 
   private init(
@@ -51,7 +53,7 @@ final class Stage: Sendable {
       let target = bench_start_target()
       guard target > 0 else { throw BenchmarkError("no target") }
       var gateways: [Gateway] = []
-      if options.scenarios.contains(where: { [.streams, .handshakes, .roundTrips].contains($0) }) {
+      if options.scenarios.contains(where: { $0 != .library && $0 != .memory }) {
         for engine in options.engines {
           gateways.append(try Gateway(options, engine: engine, folder: realm.folder, target: target))
         }
@@ -100,7 +102,9 @@ final class Stage: Sendable {
       relays.append((name, child, isDirect(child.port)))
     }
     let socksPort = bench_free_port()
-    if let child = try? Child(["microsocks", "-i", "127.0.0.1", "-p", "\(socksPort)"], port: socksPort) {
+    // It writes a line for each connection.
+    let microsocks = "exec microsocks -i 127.0.0.1 -p \(socksPort) 2>/dev/null"
+    if let child = try? Child(["sh", "-c", microsocks], port: socksPort) {
       let way = bench_way(port: socksPort, protection: Int32(bench_clear_socks), target: target)
       relays.append(("microsocks", child, way))
     } else {

@@ -24,7 +24,10 @@ final class Streams {
 
   /// Through relays without protection, one connection at a time.
   func measureClear(_ figures: inout Figures) throws {
-    for relay in self.stage.clear {
+    let gateways = self.stage.gateways.prefix(1).compactMap { gateway in
+      gateway.clearWay.map { (name: "\(gateway.name) \(Stage.Name.unprotected)", child: gateway.child, way: $0) }
+    }
+    for relay in gateways + self.stage.clear {
       for direction in Self.directions {
         let row = "\(relay.name), \(direction.name)"
         let result = try self.run(

@@ -1,6 +1,8 @@
+import NIOCore
+
 /// Everything that an operator decides about a gateway.
 ///
-/// A program makes one with ``init(listen:kerberos:passwords:timeouts:limits:udp:bind:rules:)``; an operator writes YAML, which
+/// A program makes one with ``init(listen:kerberos:passwords:timeouts:limits:penalties:keepalive:udp:bind:rules:)``; an operator writes YAML, which
 /// ``parse(octets:sourceName:)`` reads:
 ///
 /// ```yaml
@@ -31,6 +33,10 @@ public struct Configuration: Hashable, Sendable {
   public var udp: UDP
   /// `bind`: how BIND listens.
   public var bind: Bind
+  /// `penalties`: what becomes of addresses that fail repeatedly.
+  public var penalties: Penalties
+  /// `keepalive`: how connections whose other end is gone are found.
+  public var keepalive: Keepalive
   /// `rules`: who may reach what; see ``AccessPolicy``. 1 to 1000 of them.
   ///
   /// Each rule is a mapping with the keys
@@ -40,6 +46,9 @@ public struct Configuration: Hashable, Sendable {
   /// - `to`: a list of targets (``TargetPattern``). May be left out after `deny` only;
   /// - `ports`: a list such as `[22, 8000-8100]`. Default: every port;
   /// - `from`: a list of the networks that clients come from. Default: every one;
+  /// - `bandwidth`: octets in a second, each way, of all sessions that the rule allows together, as `10MiB/s`. Only after
+  ///   `allow`. 1KiB/s to 1024GiB/s. Default: no limit;
+  /// - `session`: how long such a session may last, in place of `timeouts.session`. Only after `allow`. 1s to 365d;
   /// - `name`: a text for logs, at most 100 characters. Default: none.
   ///
   /// A list has 1 to 1000 entries.
@@ -47,7 +56,8 @@ public struct Configuration: Hashable, Sendable {
 
   public init(
     listen: [Listener], kerberos: Kerberos, passwords: Passwords? = nil, timeouts: Timeouts = Timeouts(),
-    limits: Limits = Limits(), udp: UDP = UDP(), bind: Bind = Bind(), rules: [AccessRule]
+    limits: Limits = Limits(), penalties: Penalties = Penalties(), keepalive: Keepalive = Keepalive(), udp: UDP = UDP(),
+    bind: Bind = Bind(), rules: [AccessRule]
   ) {
     self.listen = listen
     self.kerberos = kerberos
@@ -56,8 +66,14 @@ public struct Configuration: Hashable, Sendable {
     self.limits = limits
     self.udp = udp
     self.bind = bind
+    self.penalties = penalties
+    self.keepalive = keepalive
     self.rules = rules
   }
+
+  /// Open files that the gateway wants, so that all its connections have their targets and authentication has files to
+  /// spare.
+  public var descriptorsNeeded: Int { DescriptorPlan(self, available: nil, eventLoops: System.coreCount).needed }
 
   /// The largest file that is read.
   public static let maximumOctets = 1 << 20

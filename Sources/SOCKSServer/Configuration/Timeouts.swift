@@ -17,6 +17,8 @@ extension Configuration {
     public var connect: Duration = .seconds(10)
     /// `idle`: with no octet in either direction. 1ms to 30d. Default: 2h.
     public var idle: Duration = .seconds(7200)
+    /// `session`: for a whole relay, from the reply on; a rule may say otherwise. 1s to 365d. Default: 30d.
+    public var session: Duration = .seconds(30 * 86_400)
     /// `drain`: for the sessions that are left when the gateway is told to stop. 1ms to 1d. Default: 30s.
     public var drain: Duration = .seconds(30)
 
@@ -36,9 +38,11 @@ extension Configuration {
       Key(name: "resolve", field: \.resolve, bounds: phase),
       Key(name: "connect", field: \.connect, bounds: phase),
       Key(name: "idle", field: \.idle, bounds: .milliseconds(1) ... .seconds(30 * 86_400)),
+      Key(name: "session", field: \.session, bounds: sessions),
       Key(name: "drain", field: \.drain, bounds: .milliseconds(1) ... .seconds(86_400)),
     ]
 
+    static let sessions: ClosedRange<Duration> = .seconds(1) ... .seconds(365 * 86_400)
     private static let phase: ClosedRange<Duration> = .milliseconds(1) ... .seconds(3600)
   }
 }

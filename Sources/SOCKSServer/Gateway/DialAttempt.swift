@@ -4,12 +4,17 @@ import NIOCore
 /// deadline. Belongs to one event loop.
 final class DialAttempt {
   let eventLoop: any EventLoop
+  /// For whom: whose share of the lookups it takes. Nil: nobody's.
+  let identity: Identity?
   private(set) var isGivenUp = false
   /// At most one for each address of the target; those that have lost are closed.
   private var channels: [any Channel] = []
   private var onGivingUp: (() -> Void)?
 
-  init(eventLoop: any EventLoop) { self.eventLoop = eventLoop }
+  init(eventLoop: any EventLoop, identity: Identity? = nil) {
+    self.eventLoop = eventLoop
+    self.identity = identity
+  }
 
   /// A connection is about to be made.
   func add(_ channel: any Channel) throws {

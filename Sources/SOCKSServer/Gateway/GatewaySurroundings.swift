@@ -1,4 +1,5 @@
 import NIOCore
+import Platform
 import SOCKSCore
 import SOCKSGSSAPI
 import SOCKSNIO
@@ -11,6 +12,14 @@ struct GatewaySurroundings: Sendable {
   var acquireAcceptor: @Sendable (StepPool) throws -> MakeEstablishment
   /// Resolves a name, on a thread that may block; at most so many addresses.
   var lookUp: @Sendable (String, Int) -> Result<[IPAddress], SOCKSError>
+  /// For penalties.
+  var now: @Sendable () -> NIODeadline = { .now() }
+  /// A number below the one given, which is at least 1.
+  var random: @Sendable (Int) -> Int = { Int.random(in: 0..<max(1, $0)) }
+  /// Descriptors that the process may have; nil when that cannot be told.
+  var descriptors: @Sendable () -> Int? = {
+    (try? DescriptorLimit.current()).map { Int(clamping: $0.soft) }
+  }
 
   /// The system's GSS-API library and resolver.
   static func system(_ acceptor: GSSAcceptorProvider.Configuration) -> Self {

@@ -55,9 +55,13 @@ final class Listeners: Sendable {
         }
       }
       .childChannelInitializer { channel in
-        RelayChannelOptions.apply(to: channel).flatMapThrowing {
-          guard let services = services.value else { throw ChannelError.ioOnClosedChannel }
-          try Session.begin(on: channel, of: listener, services: services)
+        guard let services = services.value else {
+          return channel.eventLoop.makeFailedFuture(ChannelError.ioOnClosedChannel)
+        }
+        return channel.eventLoop.makeCompletedFuture { try services.defence.admit(channel) }.flatMap { admission in
+          RelayChannelOptions.apply(to: channel, keepalive: services.keepalive).flatMapThrowing {
+            try Session.begin(on: channel, of: listener, services: services, admission: admission)
+          }
         }
       }
   }

@@ -9,6 +9,7 @@ final class NameLookup: Sendable {
   private let pool: StepPool
   private let timeout: TimeAmount
   private let maximumAddresses: Int
+  private let turns: LookupTurns
   private let lookUp: @Sendable (String, Int) -> Result<[IPAddress], SOCKSError>
 
   /// - Parameter lookUp: may block; given the name and how many addresses are wanted at most.
@@ -19,6 +20,10 @@ final class NameLookup: Sendable {
     self.pool = pool
     self.timeout = TimeAmount(configuration.timeouts.resolve)
     self.maximumAddresses = configuration.limits.addressesPerName
+    self.turns = LookupTurns(
+      // One thread is always left for others.
+      share: min(configuration.limits.lookupThreadsPerPrincipal, max(1, configuration.limits.lookupThreads - 1)),
+      limit: configuration.limits.lookups)
     self.lookUp = lookUp
   }
 
@@ -43,16 +48,33 @@ final class NameLookup: Sendable {
       settle(.failure(SOCKSError(.deadlinePassed, "the name was not resolved in time")))
     }
     attempt.whenGivenUp { settle(.failure(SOCKSError(.connectionClosed, "the client has gone"))) }
-    let limit = self.maximumAddresses
-    let lookUp = self.lookUp
-    let admitted = self.pool.submit(to: eventLoop) { () -> Result<[IPAddress], SOCKSError> in
+    let begin = NIOLoopBound(
+      {
+        // Nobody may want it any more when its turn comes.
+        guard isWanted.isUp else { return self.turns.end(attempt.identity) }
+        self.begin(name, isWanted: isWanted, attempt: attempt, settle)
+      }, eventLoop: eventLoop)
+    let isAdmitted = self.turns.take(attempt.identity) {
+      if eventLoop.inEventLoop { begin.value() } else { eventLoop.execute { begin.value() } }
+    }
+    if !isAdmitted { settle(.failure(SOCKSError(.tooBusy, "too many names wait to be resolved"))) }
+    return promise.futureResult
+  }
+
+  private func begin(
+    _ name: String, isWanted: Flag, attempt: DialAttempt, _ settle: @escaping (Result<[IPAddress], SOCKSError>) -> Void
+  ) {
+    let (limit, lookUp, turns, identity) = (self.maximumAddresses, self.lookUp, self.turns, attempt.identity)
+    let isAdmitted = self.pool.submit(to: attempt.eventLoop) { () -> Result<[IPAddress], SOCKSError> in
+      defer { turns.end(identity) }
       guard isWanted.isUp else { return .failure(SOCKSError(.tooBusy)) }
       return lookUp(name, limit)
     } completion: { result in
       settle(result ?? .failure(SOCKSError(.tooBusy, "the gateway is stopping")))
     }
-    if !admitted { settle(.failure(SOCKSError(.tooBusy, "too many names are being resolved"))) }
-    return promise.futureResult
+    guard !isAdmitted else { return }
+    turns.end(identity)
+    settle(.failure(SOCKSError(.tooBusy, "too many names are being resolved")))
   }
 
   /// What the system's resolver says.

@@ -70,7 +70,16 @@ public final class ProxyServer: Service {
 
   private func serve(steps: StepPool, lookups: StepPool, passwords: PasswordCheck?) async throws {
     let makeEstablishment = try self.surroundings.acquireAcceptor(steps)
-    let registry = SessionRegistry(limit: self.configuration.limits.connections)
+    let plan = DescriptorPlan(
+      self.configuration, available: self.surroundings.descriptors(), eventLoops: System.coreCount)
+    if let shortage = plan.shortage(self.configuration) {
+      self.logger.warning("too few descriptors", metadata: ["detail": "\(shortage)"])
+    }
+    let registry = SessionRegistry(limit: self.configuration.limits.connections, descriptors: plan.usable)
+    let random = self.surroundings.random
+    let defence = Defence(
+      self.configuration, logger: self.logger, now: self.surroundings.now, random: random,
+      makeRoom: { registry.endUnauthenticated(random) })
     // Bound first, so that the policy knows where the gateway listens; accepting begins when everything is ready.
     let listeners = try await Listeners.bind(self.configuration.listen, group: self.group, registry: registry)
     let addresses = listeners.addresses
@@ -78,7 +87,8 @@ public final class ProxyServer: Service {
       let services = SessionServices(
         self.configuration, makeEstablishment: makeEstablishment, passwords: passwords,
         lookup: NameLookup(self.configuration, pool: lookups, lookUp: self.surroundings.lookUp), registry: registry,
-        ownSockets: OwnSockets(addresses), logger: self.logger)
+        defence: defence, descriptors: DescriptorBudget(total: plan.usable, connections: { registry.connections }),
+        ownSockets: OwnSockets(addresses), now: .now(), logger: self.logger)
       try await listeners.startAccepting(services)
     } catch {
       await listeners.close()

@@ -9,16 +9,17 @@ extension Session {
     guard case .address(let client)? = self.record.client?.host else {
       return .failure(SOCKSError(.refusedByRule, "the client has no address"))
     }
-    let host: TargetHost =
-      switch destination.host {
-      case .address(let address): .address(address)
-      case .name(let name): TargetHost(domainName: name.text)
-      }
+    let host: TargetHost
+    var address: IPAddress?
+    switch destination.host {
+    case .address(let target): (host, address) = (.address(target), target)
+    case .name(let name): host = TargetHost(domainName: name.text)
+    }
     let access = AccessRequest(
       command: command, identity: identity, client: client, host: host, port: destination.port)
     // Who may not have it causes no query.
-    if case .refused(let decision) = self.policy(for: access, reaching: access.address).preliminaryDecision(for: access)
-    {
+    let policy = self.policy(for: access, reaching: address)
+    if case .refused(let decision) = policy.preliminaryDecision(for: access) {
       self.record.rule = decision.rule
       return .failure(SOCKSError(.refusedByRule, decision.description))
     }
@@ -36,11 +37,5 @@ extension Session {
     guard access.command != .bind, let address else { return policy }
     policy.ownListeners = self.services.ownSockets.endpoints(reachedBy: address, port: access.port)
     return policy
-  }
-}
-
-extension AccessRequest {
-  fileprivate var address: IPAddress? {
-    if case .address(let address) = self.host { address } else { nil }
   }
 }

@@ -26,6 +26,7 @@ extension Session {
     } else {
       self.identity = Principal(attributes.initiatorName).map(Identity.init)
     }
+    self.countAuthenticated()
     self.scheduleExpiry(attributes)
   }
 
@@ -45,10 +46,12 @@ extension Session {
   func negotiationAuthenticated(username: [UInt8]?) {
     guard let username else {
       self.identity = .unauthenticated
-      return self.record.name = .unauthenticated
+      self.record.name = .unauthenticated
+      return self.countAuthenticated()
     }
     // An empty name was refused with its password.
     self.identity = UserName(username).map(Identity.user)
     self.record.name = self.identity
+    self.countAuthenticated()
   }
 }

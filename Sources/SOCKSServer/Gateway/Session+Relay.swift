@@ -3,9 +3,12 @@ import SOCKSCore
 import SOCKSNIO
 
 extension Session {
-  /// A relay whose end is entered in the session's record.
+  /// A relay whose end is entered in the session's record. From now on the session has its bandwidths and its time.
   func makeRelay() -> StreamRelaySession {
-    StreamRelaySession(eventLoop: self.channel.eventLoop, limits: self.services.relay) { [weak self] end in
+    self.limitLength()
+    return StreamRelaySession(
+      eventLoop: self.channel.eventLoop, limits: self.services.relay, throttle: self.makeThrottle()
+    ) { [weak self] end in
       guard let self else { return }
       self.record.octetsFromClient = end.octetsFromClient
       self.record.octetsFromTarget = end.octetsFromTarget

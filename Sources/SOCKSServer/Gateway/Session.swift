@@ -19,14 +19,21 @@ final class Session: ServerNegotiationDelegate {
   let channel: any Channel
   private var state: State = .negotiating
   var record: SessionRecord
+  /// Its place among the connections.
+  let admission: AdmittedConnection
   var identity: Identity?
+  /// Its place among the principal's sessions.
+  var principalSession: PrincipalSession?
+  var exceedsPrincipalCap = false
   private var expiryTimer: Scheduled<Void>?
+  var lengthTimer: Scheduled<Void>?
 
   /// Makes the session of a channel that a listener has just accepted, on its event loop.
   static func begin(
-    on channel: any Channel, of listener: Configuration.Listener, services: SessionServices
+    on channel: any Channel, of listener: Configuration.Listener, services: SessionServices,
+    admission: AdmittedConnection
   ) throws {
-    let session = Session(channel: channel, services: services)
+    let session = Session(channel: channel, services: services, admission: admission)
     let bound = NIOLoopBound(session, eventLoop: channel.eventLoop)
     guard services.registry.add(bound, id: session.record.id) else {
       throw ChannelError.ioOnClosedChannel
@@ -42,8 +49,9 @@ final class Session: ServerNegotiationDelegate {
     try channel.pipeline.syncOperations.addHandler(handler)
   }
 
-  private init(channel: any Channel, services: SessionServices) {
+  private init(channel: any Channel, services: SessionServices, admission: AdmittedConnection) {
     self.channel = channel
+    self.admission = admission
     self.services = services
     self.record = SessionRecord(
       id: services.registry.makeID(), client: channel.remoteAddress.flatMap(SOCKSAddress.init),
@@ -87,6 +95,9 @@ final class Session: ServerNegotiationDelegate {
     // once.
     self.channel.eventLoop.assumeIsolated().execute {
       guard case .serving = self.state else { return }
+      if let error = self.refusalByLimits {
+        return completion(SOCKSReply(code: SOCKSReplyCode(refusing: error)), error)
+      }
       served.begin { result in
         switch result {
         case .success(let bound): completion(SOCKSReply(code: .succeeded, bound: bound), nil)
@@ -115,6 +126,7 @@ final class Session: ServerNegotiationDelegate {
   func negotiationFailed(_ error: SOCKSError, phase: ServerNegotiation.Phase) {
     if self.record.error == nil { self.record.error = error }
     self.record.phase = phase
+    self.admission.failed(error)
     self.abandonRequest()
   }
 
@@ -130,12 +142,17 @@ final class Session: ServerNegotiationDelegate {
   /// The connection is gone: the record is complete.
   private func closed() {
     if case .negotiating = self.state, self.record.error == nil {
-      self.record.error = SOCKSError(.connectionClosed, "the client closed the connection")
+      let error = SOCKSError(.connectionClosed, "the client closed the connection")
+      self.record.error = error
+      self.admission.failed(error)
     }
     self.abandonRequest()
     self.state = .ended
     self.expiryTimer?.cancel()
     self.expiryTimer = nil
+    self.lengthTimer?.cancel()
+    self.lengthTimer = nil
+    self.principalSession = nil
     self.services.logger.log(
       level: self.record.logLevel, "session ended",
       metadata: self.record.metadata(ended: self.channel.eventLoop.now))

@@ -6,6 +6,8 @@ import Synchronization
 final class SessionRegistry: Sendable {
   private struct State {
     var sessions: [UInt64: NIOLoopBound<Session>] = [:]
+    /// Those whose clients are not known yet.
+    var unauthenticated = IndexedSet<UInt64>()
     var nextID: UInt64 = 1
     /// Accepted, whether or not a session has been made for it yet.
     var connections = 0
@@ -26,21 +28,34 @@ final class SessionRegistry: Sendable {
   private let state = Mutex(State())
   /// The cap on connections.
   let limit: Int
+  /// The descriptors that there are for connections: one for each, and one for the target of each known client.
+  let descriptors: Int
 
-  init(limit: Int) { self.limit = limit }
+  init(limit: Int, descriptors: Int = .max) {
+    self.limit = limit
+    self.descriptors = descriptors
+  }
 
   var connections: Int { self.state.withLock { $0.connections } }
   /// Sessions that have not written their record.
   var sessions: Int { self.state.withLock { $0.sessions.count } }
 
-  /// A connection has been accepted.
-  func accepted() { self.state.withLock { $0.connections += 1 } }
+  /// A connection has been accepted: takes room for it.
+  ///
+  /// - Returns: false when there is none.
+  func takeRoom() -> Bool {
+    self.state.withLock { state in
+      guard self.hasRoom(state) else { return false }
+      state.connections += 1
+      return true
+    }
+  }
 
   /// A connection has been closed.
   func closed() {
     let (resume, ended) = self.state.withLock { state in
       state.connections -= 1
-      let resume = state.connections < self.limit ? state.waitingForRoom : []
+      let resume = self.hasRoom(state) ? state.waitingForRoom : []
       if !resume.isEmpty { state.waitingForRoom = [] }
       return (resume, state.takeWaitingForEnd())
     }
@@ -53,10 +68,16 @@ final class SessionRegistry: Sendable {
   /// - Returns: true when there is room now; else `notify` is called, once, when there is.
   func hasRoom(orNotify notify: @escaping @Sendable () -> Void) -> Bool {
     self.state.withLock { state in
-      if state.connections < self.limit { return true }
+      if self.hasRoom(state) { return true }
       state.waitingForRoom.append(notify)
       return false
     }
+  }
+
+  private func hasRoom(_ state: State) -> Bool {
+    let known = state.sessions.count - state.unauthenticated.count
+    // One for the connection, and one for the target that it may get.
+    return state.connections < self.limit && state.connections + known + 1 < self.descriptors
   }
 
   func makeID() -> UInt64 {
@@ -71,14 +92,32 @@ final class SessionRegistry: Sendable {
     self.state.withLock { state in
       guard !state.isDraining else { return false }
       state.sessions[id] = session
+      state.unauthenticated.insert(id)
       return true
     }
+  }
+
+  /// The session's client is known.
+  func authenticated(id: UInt64) { self.state.withLock { $0.unauthenticated.remove(id) } }
+
+  /// Ends one session by chance, of those whose clients are not known.
+  ///
+  /// - Parameter random: a number below the one given.
+  func endUnauthenticated(_ random: @Sendable (Int) -> Int) {
+    let session = self.state.withLock { state in
+      let id = state.unauthenticated.drawn(random)
+      id.map { state.unauthenticated.remove($0) }
+      return id.flatMap { state.sessions[$0] }
+    }
+    guard let session else { return }
+    self.each(of: [session]) { $0.end(SOCKSError(.tooBusy, "too many connections have not authenticated")) }
   }
 
   /// The session has ended, and its record is written.
   func remove(id: UInt64) {
     let ended = self.state.withLock { state in
       state.sessions.removeValue(forKey: id)
+      state.unauthenticated.remove(id)
       return state.takeWaitingForEnd()
     }
     for continuation in ended { continuation.resume() }

@@ -26,6 +26,13 @@ struct SessionServices: Sendable {
   var closesOnExpiry: Bool
   /// Seconds that the library adds to an acceptor's lifetime.
   var clockSkew: Int64
+  /// How long a relay may last, where its rule does not say.
+  var sessionLength: TimeAmount
+  var keepalive: TCPKeepalive
+  var defence: Defence
+  var accounts: PrincipalAccounts
+  /// By the rules' places in the policy.
+  var ruleBuckets: [Int: BandwidthBucket]
   var registry: SessionRegistry
   var logger: Logger
 }
@@ -47,8 +54,8 @@ extension SessionServices {
 
   init(
     _ configuration: Configuration, makeEstablishment: @escaping GatewaySurroundings.MakeEstablishment,
-    passwords: PasswordCheck? = nil, lookup: NameLookup, registry: SessionRegistry, ownSockets: OwnSockets,
-    logger: Logger
+    passwords: PasswordCheck? = nil, lookup: NameLookup, registry: SessionRegistry, defence: Defence,
+    descriptors: DescriptorBudget, ownSockets: OwnSockets, now: NIODeadline, logger: Logger
   ) {
     let policy = AccessPolicy(rules: configuration.rules)
     let kerberos = configuration.kerberos
@@ -67,7 +74,9 @@ extension SessionServices {
     self.selective = kerberos.selective.seal
     self.makeEstablishment = makeEstablishment
     self.policy = policy
-    self.dialler = TargetDialler(lookup: lookup, timeout: TimeAmount(timeouts.connect))
+    self.keepalive = TCPKeepalive(configuration.keepalive)
+    self.dialler = TargetDialler(
+      lookup: lookup, timeout: TimeAmount(timeouts.connect), keepalive: self.keepalive, descriptors: descriptors)
     self.bind = BindServices(
       configuration: configuration.bind, ports: BindPorts(configuration.bind.ports), ownSockets: ownSockets)
     self.ownSockets = ownSockets
@@ -77,8 +86,23 @@ extension SessionServices {
     self.associationPorts = AssociationPorts()
     self.closesOnExpiry = kerberos.expired == .close
     self.clockSkew = kerberos.clockSkew.components.seconds
+    self.sessionLength = TimeAmount(timeouts.session)
+    self.defence = defence
+    self.accounts = PrincipalAccounts(configuration.limits)
+    self.ruleBuckets = [:]
+    for (index, rule) in configuration.rules.enumerated() {
+      self.ruleBuckets[index] = rule.bandwidth.map { BandwidthBucket($0, now: now) }
+    }
     self.registry = registry
     self.logger = logger
+  }
+}
+
+extension TCPKeepalive {
+  init(_ keepalive: Configuration.Keepalive) {
+    self.init(
+      idle: CInt(clamping: keepalive.idle.components.seconds),
+      interval: CInt(clamping: keepalive.interval.components.seconds), probes: CInt(clamping: keepalive.probes))
   }
 }
 

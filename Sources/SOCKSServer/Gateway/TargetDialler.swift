@@ -9,6 +9,9 @@ struct TargetDialler: Sendable {
   let lookup: NameLookup
   /// For all addresses of a target together.
   let timeout: TimeAmount
+  let keepalive: TCPKeepalive
+  /// Each connection is one of them, also those that are only tried.
+  let descriptors: DescriptorBudget
 
   /// A connection to one of the target's allowed addresses, on the given loop.
   ///
@@ -47,10 +50,14 @@ struct TargetDialler: Sendable {
     to addresses: [IPAddress], port: UInt16, attempt: DialAttempt
   ) -> EventLoopFuture<any Channel> {
     let bound = NIOLoopBound(attempt, eventLoop: attempt.eventLoop)
+    let (keepalive, descriptors) = (self.keepalive, self.descriptors)
     let bootstrap = ClientBootstrap(group: attempt.eventLoop)
       .connectTimeout(self.timeout)
       .channelInitializer { channel in
-        RelayChannelOptions.apply(to: channel).flatMapThrowing { try bound.value.add(channel) }
+        RelayChannelOptions.apply(to: channel, keepalive: keepalive).flatMapThrowing {
+          try descriptors.take(for: channel)
+          try bound.value.add(channel)
+        }
       }
     do {
       let connection: EventLoopFuture<any Channel>

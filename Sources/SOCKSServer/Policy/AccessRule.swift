@@ -14,6 +14,10 @@ public struct AccessRule: Hashable, Sendable {
   public var clients: [IPNetwork]?
   /// For logs.
   public var name: String?
+  /// For all sessions that the rule allows together. `nil`: no limit.
+  public var bandwidth: Bandwidth?
+  /// How long such a session may last. `nil`: as long as any.
+  public var session: Duration?
 
   public enum Effect: String, Hashable, Sendable, CaseIterable {
     case allow
@@ -23,11 +27,11 @@ public struct AccessRule: Hashable, Sendable {
   /// A rule that allows something to somebody.
   public static func allow(
     _ commands: Set<AccessCommand>, identities: [IdentityPattern], targets: [TargetPattern], ports: [PortRange]? = nil,
-    clients: [IPNetwork]? = nil, name: String? = nil
+    clients: [IPNetwork]? = nil, name: String? = nil, bandwidth: Bandwidth? = nil, session: Duration? = nil
   ) -> AccessRule {
     AccessRule(
       effect: .allow, commands: commands, identities: identities, targets: targets, ports: ports, clients: clients,
-      name: name)
+      name: name, bandwidth: bandwidth, session: session)
   }
 
   /// A rule that denies; what is left out is denied for all.

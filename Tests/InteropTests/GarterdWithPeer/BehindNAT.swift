@@ -77,7 +77,7 @@ extension GarterdWithPeer {
       try await TwoHosts.run { hosts in
         let origin = hosts.router + Programs.peer("origin.py") + ["datagrams", "--host", "::"]
         try await ListeningChild.run(origin) { origin in
-          try await Gateway.run(configuration, prefix: hosts.gateway) { _ in
+          try await Gateway.run(configuration, through: hosts.gateway) { _ in
             try await PeerClient.run(prefix: hosts.client) { peer in
               try await body(hosts, origin.port, peer)
             }

@@ -5,6 +5,13 @@ line on standard input):
 {"open": N, "to": "HOST:PORT"}    N connections that stay silent
 {"socks": N, "to": "HOST:PORT"}   N connections through a SOCKS5 server without authentication to a target in here
 {"pull": OCTETS}                  every one of the latter receives so much from the target
+{"begin": OCTETS}                 every one asks the target for so much, and receives the first thousand
+{"finish": N}                     the first N of them receive the rest, compare it, and end; answers "equal", how many were right
+{"strangers": N, "dripping": M, "addresses": A, "to": "HOST:PORT"}
+                                  N connections that stay silent and M that send an octet a second of a method offer, from
+                                  A addresses of 127.0.0.0/8
+{"wait": SECONDS}                 waits until the server has ended all of those; answers "ended", and how many milliseconds
+                                  after its connect the first and the last one ended
 {"close": true}                   closes all
 
 The end of the input ends it."""
@@ -12,9 +19,11 @@ The end of the input ends it."""
 import json
 import os
 import resource
+import select
 import socket
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 BLOCK = os.urandom(1 << 20)
@@ -46,6 +55,55 @@ class Target:
                 pass
 
 
+class Strangers:
+    """Connections that do not get on with their negotiation, until the server ends them."""
+
+    OFFER = bytes([5, 255]) + bytes(255)
+
+    def __init__(self, to: str, silent: int, dripping: int, addresses: int):
+        host, _, port = to.rpartition(":")
+        self._poll, self._open, self.lives, self._sent = select.epoll(), {}, [], 0
+        for number in range(silent + dripping):
+            place = number % addresses
+            sock = socket.socket()
+            sock.bind((f"127.1.{place // 250}.{place % 250 + 1}", 0))
+            sock.connect((host, int(port)))
+            sock.setblocking(False)
+            self._open[sock.fileno()] = (sock, time.monotonic(), number >= silent)
+            self._poll.register(sock, select.EPOLLIN | select.EPOLLRDHUP)
+        threading.Thread(target=self._watch, daemon=True).start()
+
+    def _watch(self) -> None:
+        next_drip = time.monotonic()
+        while self._open:
+            for number, _ in self._poll.poll(0.05):
+                sock, since, _ = self._open.pop(number)
+                self.lives.append(1000 * (time.monotonic() - since))
+                self._poll.unregister(number)
+                sock.close()
+            if time.monotonic() >= next_drip:
+                next_drip += 1
+                for sock, _, drips in list(self._open.values()):
+                    if drips and self._sent < len(self.OFFER):
+                        try:
+                            sock.send(self.OFFER[self._sent : self._sent + 1])
+                        except OSError:
+                            pass
+                self._sent += 1
+
+    def wait(self, seconds: float) -> dict:
+        end = time.monotonic() + seconds
+        while self._open and time.monotonic() < end:
+            time.sleep(0.02)
+        lives = sorted(self.lives)
+        return {
+            "open": len(self._open),
+            "ended": len(lives),
+            "first": int(lives[0]) if lives else 0,
+            "last": int(lives[-1]) if lives else 0,
+        }
+
+
 def connect(to: str) -> socket.socket:
     host, _, port = to.rpartition(":")
     return socket.create_connection((host, int(port)), timeout=60)
@@ -74,11 +132,36 @@ def pull(sock: socket.socket, octets: int) -> int:
     return octets
 
 
+def begin(sock: socket.socket, octets: int) -> None:
+    sock.sendall(octets.to_bytes(8, "big"))
+    if sock.recv(1000, socket.MSG_WAITALL) != BLOCK[:1000]:
+        raise OSError("wrong octets")
+
+
+def finish(sock: socket.socket, octets: int) -> bool:
+    """Whether the rest is what the target has sent, and then the stream ends in order."""
+    at, buffer = 1000, bytearray(1 << 18)
+    while at < octets:
+        count = sock.recv_into(buffer, min(octets - at, len(buffer)))
+        if not count or not same(buffer, count, at):
+            return False
+        at += count
+    sock.shutdown(socket.SHUT_WR)
+    return sock.recv(1) == b""
+
+
+def same(buffer: bytearray, count: int, at: int) -> bool:
+    start = at % len(BLOCK)
+    expected = BLOCK[start : start + count]
+    expected += BLOCK[: count - len(expected)]
+    return memoryview(buffer)[:count] == expected
+
+
 def main() -> None:
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
     threading.stack_size(128 * 1024)
-    target, silent, sessions = Target(), [], []
+    target, silent, sessions, strangers, begun = Target(), [], [], None, 0
     print(json.dumps({"ready": True}), flush=True)
     for line in sys.stdin:
         job = json.loads(line)
@@ -91,6 +174,15 @@ def main() -> None:
                     sessions += threads.map(lambda _: through(job["to"], target.port), range(job["socks"]))
                 elif "pull" in job:
                     answer["octets"] = sum(threads.map(lambda sock: pull(sock, job["pull"]), sessions))
+                elif "begin" in job:
+                    begun = job["begin"]
+                    list(threads.map(lambda sock: begin(sock, begun), sessions))
+                elif "finish" in job:
+                    answer["equal"] = sum(threads.map(lambda sock: finish(sock, begun), sessions[: job["finish"]]))
+                elif "strangers" in job:
+                    strangers = Strangers(job["to"], job["strangers"], job["dripping"], job["addresses"])
+                elif "wait" in job:
+                    answer |= strangers.wait(job["wait"])
                 else:
                     for sock in silent + sessions:
                         sock.close()

@@ -6,11 +6,12 @@ import dataclasses
 import json
 import sys
 
-from rfc1961 import association, bind, datagram_faults, datagram_stream, faults, hostile, hostile_datagrams, \
-    negotiation, transfer
+from rfc1961 import association, bind, datagram_faults, datagram_stream, faults, handshakes, hostile, \
+    hostile_datagrams, negotiation, transfer
 from rfc1961.context import ALL_FLAGS
 
 MODES = {
+    "handshakes": (handshakes, handshakes.Handshakes),
     "transfer": (transfer, transfer.Transfer), "hostile": (hostile, hostile.Hostile), "bind": (bind, bind.Bind),
     "associate": (association, association.Associate), "stream": (datagram_stream, datagram_stream.Stream),
     "datagrams": (hostile_datagrams, hostile_datagrams.Datagrams),

@@ -54,7 +54,9 @@ extension ProgramTests {
     private func withCrowd(_ body: (Crowd, Gateway, GarterBridge) async throws -> Void) async throws {
       // The children inherit it.
       _ = try? DescriptorLimit.raise()
-      try await Gateway.run { gateway in
+      // All come from one address, and those that are silent never authenticate.
+      let limits = ["unauthenticated_per_address: \(Self.connections)"]
+      try await Gateway.run(GatewayConfiguration(limits: limits)) { gateway in
         let options = ["--quiet", "--maximum-connections", "\(2 * Self.connections + Self.movingSessions)"]
         try await GarterBridge.run(gateway: gateway.address, options: options) { bridge in
           let crowd = try await Crowd.start()
@@ -109,9 +111,15 @@ extension ProgramTests {
       return growth
     }
 
-    /// KiB.
-    private func resident(_ gateway: Gateway) throws -> Int {
-      let path = "/proc/\(gateway.child.processIdentifier)/status"
+    private func resident(_ gateway: Gateway) throws -> Int { try gateway.residentKibibytes }
+  }
+}
+
+extension Gateway {
+  /// What the system counts as its memory.
+  var residentKibibytes: Int {
+    get throws {
+      let path = "/proc/\(self.child.processIdentifier)/status"
       let status = String(decoding: try Data(contentsOf: URL(filePath: path)), as: UTF8.self)
       let line = status.split(separator: "\n").first { $0.hasPrefix("VmRSS:") }
       return try #require(line?.split(whereSeparator: \.isWhitespace).dropFirst().first.flatMap { Int($0) })

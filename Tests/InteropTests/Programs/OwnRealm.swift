@@ -47,7 +47,7 @@ struct OwnRealm: Sendable {
       let line = try await child.diagnostics.first(within: .seconds(20)) { LogLine($0).message == "listening" }
       let addresses = line.flatMap { LogLine($0).metadata["addresses"] }?.split(separator: " ").map(String.init) ?? []
       guard let first = addresses.first else { throw GatewayError(account: await child.account) }
-      let gateway = Gateway(child: child, address: first, addresses: addresses)
+      let gateway = Gateway(child: child, address: first, addresses: addresses, replayCache: "\(base).replay")
       let result = try await body(gateway)
       try await gateway.stop()
       return result

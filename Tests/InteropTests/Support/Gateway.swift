@@ -9,15 +9,17 @@ struct Gateway: Sendable {
   let address: String
   /// All of them.
   let addresses: [String]
+  /// A file.
+  let replayCache: String
 
   /// Starts one, lends it, and stops it however `body` ends. Expects that it ends with status 0 when told to.
   ///
-  /// - Parameter prefix: a command that runs what follows it, such as `ip netns exec NAME`.
+  /// - Parameter through: a command that runs what follows it, such as `ip netns exec NAME`.
   static func run<Result>(
-    _ configuration: GatewayConfiguration = GatewayConfiguration(), logLevel: String = "info", prefix: [String] = [],
+    _ configuration: GatewayConfiguration = GatewayConfiguration(), logLevel: String = "info", through: [String] = [],
     _ body: (Gateway) async throws -> Result
   ) async throws -> Result {
-    let gateway = try await start(configuration, logLevel: logLevel, prefix: prefix)
+    let gateway = try await start(configuration, logLevel: logLevel, through: through)
     do {
       let result = try await body(gateway)
       try await gateway.stop()
@@ -28,8 +30,9 @@ struct Gateway: Sendable {
     }
   }
 
+  /// - Parameter through: a command that starts the one behind it, such as `prlimit --nofile=256`.
   static func start(
-    _ configuration: GatewayConfiguration = GatewayConfiguration(), logLevel: String = "info", prefix: [String] = []
+    _ configuration: GatewayConfiguration = GatewayConfiguration(), logLevel: String = "info", through: [String] = []
   ) async throws -> Gateway {
     let program = try Programs.garterd()
     let interop = try await InteropRealm.ready()
@@ -37,13 +40,14 @@ struct Gateway: Sendable {
     let text = configuration.text(keytab: interop.keytab, replayCache: "\(base).replay")
     try Data(text.utf8).write(to: URL(filePath: "\(base).yaml"))
     let child = try await Child.start(
-      prefix + [program, "run", "--config", "\(base).yaml", "--log-level", logLevel],
+      through + [program, "run", "--config", "\(base).yaml", "--log-level", logLevel],
       environment: interop.realm.environment.mapValues { $0 })
     let line = try await child.diagnostics.first(within: .seconds(20)) { LogLine($0).message == "listening" }
     guard let line, let addresses = LogLine(line).metadata["addresses"]?.split(separator: " "),
       let first = addresses.first
     else { throw GatewayError(account: await child.account) }
-    return Gateway(child: child, address: String(first), addresses: addresses.map(String.init))
+    return Gateway(
+      child: child, address: String(first), addresses: addresses.map(String.init), replayCache: "\(base).replay")
   }
 
   /// Tells it to stop, and waits until it has.

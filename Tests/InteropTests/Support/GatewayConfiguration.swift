@@ -11,6 +11,8 @@ struct GatewayConfiguration: Sendable {
   var timeouts: [String] = []
   /// Lines of `limits`.
   var limits: [String] = []
+  /// Lines of `penalties`.
+  var penalties: [String] = []
   /// Everything on loopback, for the user.
   var rules = [
     #"{allow: [connect], principals: ["alice@GARTER.TEST"], to: [127.0.0.0/8, "::1", localhost]}"#
@@ -27,6 +29,7 @@ struct GatewayConfiguration: Sendable {
     \(passwords.map { "passwords: {file: \($0)}" } ?? "")
     \(timeouts.isEmpty ? "" : "timeouts:\n" + section(timeouts))
     \(limits.isEmpty ? "" : "limits:\n" + section(limits))
+    \(penalties.isEmpty ? "" : "penalties:\n" + section(penalties))
     \(sections.joined(separator: "\n"))
     rules:
     \(rules.map { "  - \($0)" }.joined(separator: "\n"))

@@ -148,4 +148,17 @@ import Testing
     #expect(memory[..<token.count].allSatisfy { $0 == 0 })
     #expect(memory[token.count...].elementsEqual(hasRoom ? [1, 2, 3, 4] : []))
   }
+
+  /// A token with nothing behind it is opened elsewhere, and nothing of it stays there.
+  @Test func noPlaintextStaysWithTheProvider() throws {
+    for type in EncryptionType.allCases {
+      let provider = try ProviderRecipe.portable.makeProvider()
+      var pair = try SessionPair(type, provider: provider)
+      var memory = try pair.initiator.wrap([[UInt8](repeating: 0x5a, count: 64)], sealed: true)[0]
+      let results = pair.acceptor.open(&memory, [0..<memory.count])
+      #expect(try Array(memory[results[0].get().plaintext]) == [UInt8](repeating: 0x5a, count: 64))
+      let last = provider.bench.last
+      #expect(stride(from: 0, to: 1_024, by: 8).allSatisfy { last.word(at: $0) == 0 })
+    }
+  }
 }

@@ -90,7 +90,7 @@ private let commands = AccessCommand.allCases.map(\.rawValue).joined(separator: 
         garterd.yaml:14:13: rules[0].ports[0]: expected a port from 1 to 65535, or a range such as 8000-8100, not "70000"
               ports: [70000]
                       ^
-        garterd.yaml:16:5: unknown key "color" in rules[1]; known here: allow, deny, principals, to, ports, from, name
+        garterd.yaml:16:5: unknown key "color" in rules[1]; known here: allow, deny, principals, to, ports, from, bandwidth, session, name
               color: red
               ^
         """)
@@ -270,6 +270,27 @@ private let commands = AccessCommand.allCases.map(\.rawValue).joined(separator: 
     ),
     ("limits: {relay_buffer: 1KiB}", "4:24: limits.relay_buffer: expected a size from 64KiB to 64MiB, not \"1KiB\""),
     ("limits: {relay-buffer: 1MiB}", "4:10: unknown key \"relay-buffer\" in limits; did you mean relay_buffer?"),
+    ("timeouts: {session: 366d}", "4:21: timeouts.session: expected 1s to 365d, not \"366d\""),
+    (
+      "limits: {unauthenticated: 10:30}",
+      "4:27: limits.unauthenticated: expected START:RATE:FULL such as 2500:30:5000 (connections, per cent, "
+        + "connections; START at most FULL), not \"10:30\""
+    ),
+    (
+      "limits: {bandwidth_per_principal: 10MiB}",
+      "4:35: limits.bandwidth_per_principal: expected a bandwidth from 1KiB/s to 1024GiB/s such as 10MiB/s, not \"10MiB\""
+    ),
+    ("penalties: {timeout: 2h}", "4:22: penalties.timeout: expected 0s to 1h, not \"2h\""),
+    ("penalties: {maximum: 0s}", "4:22: penalties.maximum: expected 1s to 1d, not \"0s\""),
+    (
+      "penalties: {minimum: 20s, maximum: 10s}",
+      "4:12: penalties: minimum is longer than maximum, so that nobody would ever be shut out"
+    ),
+    ("penalties: {addresses: 0}", "4:24: penalties.addresses: expected a whole number from 1 to 1000000, not \"0\""),
+    ("penalties: {timeouts: 1s}", "4:13: unknown key \"timeouts\" in penalties; did you mean timeout?"),
+    ("keepalive: {idle: 10h}", "4:19: keepalive.idle: expected 1s to 9h, not \"10h\""),
+    ("keepalive: {interval: 1500ms}", "4:23: keepalive.interval: expected whole seconds"),
+    ("keepalive: {probes: 101}", "4:21: keepalive.probes: expected a whole number from 1 to 100, not \"101\""),
     ("Timeouts: {}", "4:1: unknown key \"Timeouts\"; did you mean timeouts?"),
   ])
   func timeoutsAndLimits(text: String, message: String) {
@@ -306,6 +327,13 @@ private let commands = AccessCommand.allCases.map(\.rawValue).joined(separator: 
   }
 
   @Test(arguments: [
+    (
+      "deny: [connect], session: 1h", "3:27: rules[0].session: a rule that denies leads to no session; leave it out"
+    ),
+    (
+      "deny: [connect], bandwidth: 1MiB/s",
+      "3:27: rules[0].bandwidth: a rule that denies leads to no session; leave it out"
+    ),
     ("principals: ['*@R'], to: ['*']", "3:9: the rule says neither allow nor deny; write for example allow: [connect]"),
     (
       "allow: [connect], deny: [connect], principals: ['*@R'], to: ['*']",

@@ -43,7 +43,16 @@ func read(_ text: String) throws -> Configuration.Reading {
     #expect(configuration.timeouts.connect == .seconds(10))
     #expect(configuration.timeouts.idle == .seconds(7200))
     #expect(configuration.timeouts.drain == .seconds(30))
+    #expect(configuration.timeouts.session == .seconds(30 * 86_400))
     #expect(configuration.limits.connections == 10_000)
+    #expect(configuration.limits.connectionsPerAddress == 2_500)
+    #expect(configuration.limits.unauthenticatedPerAddress == 200)
+    #expect(configuration.limits.unauthenticated == nil)
+    #expect(configuration.limits.earlyDrop.description == "2500:30:5000")
+    #expect(configuration.limits.ipv6Prefix == 64)
+    #expect(configuration.limits.sessionsPerPrincipal == 2_500)
+    #expect(configuration.limits.bandwidthPerPrincipal == nil)
+    #expect(configuration.limits.lookupThreadsPerPrincipal == 4)
     #expect(configuration.limits.authenticationThreads == 2)
     #expect(configuration.limits.authenticationSteps == 1000)
     #expect(configuration.limits.lookupThreads == 16)
@@ -52,6 +61,16 @@ func read(_ text: String) throws -> Configuration.Reading {
     #expect(configuration.limits.relayBuffer == 1_048_576)
     #expect(configuration.bind.listenAddress == nil && configuration.bind.advertiseAddress == nil)
     #expect(configuration.bind.ports == nil && configuration.bind.timeout == .seconds(120))
+    #expect(
+      Configuration.Penalties.keys.map { configuration.penalties[keyPath: $0.field].text } == [
+        "5s", "5s", "5s", "10s", "1s", "15s", "10m",
+      ])
+    #expect(configuration.penalties.addresses == 65_536)
+    #expect(configuration.penalties.exempt.map(\.description) == ["127.0.0.0/8", "::1"])
+    #expect(configuration.keepalive.idle == .seconds(60))
+    #expect(configuration.keepalive.interval == .seconds(10))
+    #expect(configuration.keepalive.probes == 5)
+    #expect(configuration.rules[0].bandwidth == nil && configuration.rules[0].session == nil)
   }
 
   @Test func bindIsRead() throws {
@@ -101,15 +120,33 @@ func read(_ text: String) throws -> Configuration.Reading {
         expired: log
         selective:
           seal: always
-      timeouts: {method: 1ms, authentication: 2s, level: 3m, request: 1h, resolve: 250ms, connect: 5s, idle: 30d, drain: 1d}
+      timeouts: {method: 1ms, authentication: 2s, level: 3m, request: 1h, resolve: 250ms, connect: 5s, idle: 30d, session: 1s, drain: 1d}
       limits:
         connections: 1
+        connections_per_address: 2
+        unauthenticated_per_address: 3
+        unauthenticated: 1:2:3
+        ipv6_prefix: 56
+        sessions_per_principal: 9
+        bandwidth_per_principal: 3MiB/s
+        lookup_threads_per_principal: 10
         authentication_threads: 4
         authentication_steps: 5
         lookup_threads: 6
         lookups: 7
         addresses_per_name: 8
         relay_buffer: 64KiB
+      penalties:
+        authentication: 1s
+        password: 2s
+        protocol: 3s
+        timeout: 4s
+        abandoned: 0s
+        minimum: 6s
+        maximum: 1d
+        addresses: 7
+        exempt: [10.0.0.0/8, "2001:db8::/32"]
+      keepalive: {idle: 9h, interval: 1s, probes: 100}
       rules:
         - deny: [connect]
           from: [192.0.2.0/24, "2001:db8::/32"]
@@ -118,6 +155,8 @@ func read(_ text: String) throws -> Configuration.Reading {
           principals: [alice@EXAMPLE.COM, "*/admin@EXAMPLE.COM", anonymous]
           to: ["*.example.com", 10.0.0.0/8, "::1"]
           ports: [22, 8000-8100]
+          bandwidth: 10MiB/s
+          session: 8h
       """
     ).configuration
     #expect(configuration.listen.map(\.address.description) == ["[::1]:0", "0.0.0.0:1080", "[::1]:0"])
@@ -130,10 +169,22 @@ func read(_ text: String) throws -> Configuration.Reading {
     #expect(
       Configuration.Timeouts.keys.map { configuration.timeouts[keyPath: $0.field] } == [
         .milliseconds(1), .seconds(2), .seconds(180), .seconds(3600), .milliseconds(250), .seconds(5),
-        .seconds(30 * 86_400), .seconds(86_400),
+        .seconds(30 * 86_400), .seconds(1), .seconds(86_400),
       ])
     #expect(
-      Configuration.Limits.keys.map { configuration.limits[keyPath: $0.field] } == [1, 4, 5, 6, 7, 8, 65_536])
+      Configuration.Limits.keys.map { configuration.limits[keyPath: $0.field] } == [
+        1, 2, 3, 56, 9, 4, 5, 6, 7, 10, 8, 65_536,
+      ])
+    #expect(configuration.limits.unauthenticated == EarlyDrop(start: 1, rate: 2, full: 3))
+    #expect(configuration.limits.bandwidthPerPrincipal == Bandwidth(octetsPerSecond: 3 << 20))
+    #expect(
+      Configuration.Penalties.keys.map { configuration.penalties[keyPath: $0.field].text } == [
+        "1s", "2s", "3s", "4s", "0s", "6s", "1d",
+      ])
+    #expect(configuration.penalties.addresses == 7)
+    #expect(configuration.penalties.exempt.map(\.description) == ["10.0.0.0/8", "2001:db8::/32"])
+    #expect(configuration.keepalive.idle == .seconds(32_400))
+    #expect(configuration.keepalive.interval == .seconds(1) && configuration.keepalive.probes == 100)
     #expect(
       configuration.rules == [
         .deny(
@@ -149,7 +200,8 @@ func read(_ text: String) throws -> Configuration.Reading {
             .name(try NamePattern(parsing: "*.example.com")), .network(try IPNetwork(parsing: "10.0.0.0/8")),
             .network(try IPNetwork(parsing: "::1")),
           ],
-          ports: [PortRange(22...22), PortRange(8000...8100)]),
+          ports: [PortRange(22...22), PortRange(8000...8100)], bandwidth: Bandwidth(octetsPerSecond: 10 << 20),
+          session: .seconds(8 * 3600)),
       ])
   }
 
@@ -215,6 +267,17 @@ func read(_ text: String) throws -> Configuration.Reading {
               ^
         """
       ])
+  }
+
+  @Test(arguments: [
+    ("connections: 100, unauthenticated: 50:30:101", "ends above limits.connections, 100"),
+    ("unauthenticated_per_address: 1000", "lets one address take all of limits.authentication_steps, 1000"),
+    ("connections: 100, unauthenticated: 50:30:100, unauthenticated_per_address: 999", ""),
+  ])
+  func doubtfulLimitsAreWarnedAbout(limits: String, words: String) throws {
+    let warnings = try read(minimal + "limits: {\(limits)}\n").warnings
+    #expect(warnings.count == (words.isEmpty ? 0 : 1))
+    #expect(warnings.allSatisfy { $0.message.contains(words) && $0.line == 9 })
   }
 
   @Test func aFileIsReadFromItsPath() {

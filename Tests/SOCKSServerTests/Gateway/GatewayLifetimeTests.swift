@@ -42,19 +42,15 @@ import Testing
     setting.limits.connections = 1
     setting.listeners += [ListenAddress(address: .v4(0x7f00_0002), port: 0)]
     try await GatewayUnderTest.with(setting) { gateway in
-      // Both wait for connections at first; from then on the two listeners take turns.
+      // Both listeners wait for connections at first, but only one connection is begun.
       let first = try await SOCKSPeer(gateway.addresses[0])
-      let second = try await SOCKSPeer(gateway.addresses[1])
       try await first.chooseMethod()
-      try await second.chooseMethod()
       let waiting = try await (SOCKSPeer(gateway.addresses[0]), SOCKSPeer(gateway.addresses[1]))
       try await waiting.0.peer.send(SOCKSPeer.offer)
       try await waiting.1.peer.send(SOCKSPeer.offer)
-      await first.peer.close()
-      _ = try await gateway.log.next()
-      try await second.authenticate()
+      try await first.authenticate()
       #expect(waiting.0.peer.unread.isEmpty && waiting.1.peer.unread.isEmpty)
-      await second.peer.close()
+      await first.peer.close()
       _ = try await gateway.log.next()
       // One of them is served now, and the other when that one has gone.
       let served = await withTaskGroup(of: Int.self) { tasks in
@@ -72,6 +68,23 @@ import Testing
       #expect(served != nil)
       await waiting.0.peer.close()
       await waiting.1.peer.close()
+    }
+  }
+
+  /// What a listener has accepted and not begun is closed with it.
+  @Test func aConnectionThatWaitsForRoomEndsWithItsListener() async throws {
+    var setting = Setting()
+    setting.limits.connections = 1
+    setting.listeners += [ListenAddress(address: .v4(0x7f00_0002), port: 0)]
+    try await GatewayUnderTest.with(setting) { gateway in
+      let first = try await SOCKSPeer(gateway.addresses[0])
+      try await first.chooseMethod()
+      let waiting = try await SOCKSPeer(gateway.addresses[1])
+      await gateway.beginStopping()
+      _ = await first.peer.end()
+      _ = await waiting.peer.end()
+      try await gateway.stopped()
+      #expect(gateway.log.ended.count == 1)
     }
   }
 

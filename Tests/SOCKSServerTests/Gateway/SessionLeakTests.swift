@@ -57,7 +57,12 @@ import Testing
           gate.wait()
           return .failure(SOCKSError(.hostUnreachable))
         },
-        registry: registry, ownSockets: OwnSockets(), logger: Logger(label: "", factory: { _ in log }))
+        registry: registry,
+        defence: Defence(
+          configuration, logger: Logger(label: "", factory: { _ in log }), now: { .now() }, random: { _ in 0 },
+          makeRoom: {}),
+        descriptors: DescriptorBudget(total: 100_000), ownSockets: OwnSockets(), now: .now(),
+        logger: Logger(label: "", factory: { _ in log }))
       try await listeners.startAccepting(services)
       let address = try #require(listeners.addresses.first)
       port = address.port

@@ -37,7 +37,7 @@ extension SOCKSReplyCode {
   /// The one place where an error becomes a wire answer to a request.
   public init(refusing error: SOCKSError) {
     switch error.code {
-    case .refusedByRule: self = .notAllowedByRuleset
+    case .refusedByRule, .tooManySessions: self = .notAllowedByRuleset
     case .unsupportedCommand: self = .commandNotSupported
     case .unsupportedAddressType: self = .addressTypeNotSupported
     case .connectionRefused: self = .connectionRefused

@@ -22,13 +22,14 @@ extension AccessRule {
       let clients = Self.list(keys, "from", example: "[192.0.2.0/24]", mayBeAbsent: true) { node, path in
         reader.value(node, path, expected: "a network", parse: IPNetwork.init(parsing:))
       }
+      let sessions = Self.sessionLimits(keys, isDenial: isDenial, reader: reader)
       let name = keys.optional("name") { node, path in
         reader.value(node, path, expected: "a text", parse: Self.name)
       }
       guard let verdict else { return nil }
       return AccessRule(
         effect: verdict.effect, commands: verdict.commands, identities: identities, targets: targets, ports: ports,
-        clients: clients, name: name)
+        clients: clients, name: name, bandwidth: sessions.bandwidth, session: sessions.length)
     }
     guard let rule else { return nil }
     self = rule
@@ -51,6 +52,22 @@ extension AccessRule {
     }
     // Without commands the rule is refused in any case; its effect still says which keys it may leave out.
     return (effect, Set(commands ?? []))
+  }
+
+  private static func sessionLimits(
+    _ keys: MappingReader, isDenial: Bool, reader: ConfigurationReader
+  ) -> (bandwidth: Bandwidth?, length: Duration?) {
+    for key in ["bandwidth", "session"] where isDenial {
+      guard let entry = keys.entry(key) else { continue }
+      reader.report("\(keys.pathOf(key)): a rule that denies leads to no session; leave it out", at: entry.keyPlace)
+    }
+    let bandwidth = keys.optional("bandwidth") { node, path in
+      reader.value(node, path, expected: "a bandwidth such as 10MiB/s", parse: Bandwidth.init(parsing:))
+    }
+    let length = keys.optional("session") { node, path in
+      reader.duration(node, path, within: Configuration.Timeouts.sessions)
+    }
+    return (bandwidth, length)
   }
 
   private static func list<Element: Hashable>(

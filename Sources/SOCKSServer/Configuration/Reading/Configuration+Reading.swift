@@ -54,6 +54,8 @@ extension Configuration {
       let limits = keys.optional("limits") { node, path in Limits(node, path, reader: reader) }
       let udp = keys.optional("udp") { node, path in UDP(node, path, reader: reader) }
       let bind = keys.optional("bind") { node, path in Bind(node, path, reader: reader) }
+      let penalties = keys.optional("penalties") { node, path in Penalties(node, path, reader: reader) }
+      let keepalive = keys.optional("keepalive") { node, path in Keepalive(node, path, reader: reader) }
       let rules = keys.required("rules", example: "[{allow: [connect], principals: [\"*@EXAMPLE.COM\"], to: [\"*\"]}]")
       { node, path in
         readRules(node, path, reader: reader)
@@ -67,10 +69,15 @@ extension Configuration {
       guard let listen, let kerberos, let rules else { return nil }
       let configuration = Configuration(
         listen: listen.map(\.listener), kerberos: kerberos, passwords: passwords, timeouts: timeouts ?? Timeouts(),
-        limits: limits ?? Limits(), udp: udp ?? UDP(), bind: bind ?? Bind(), rules: rules.map(\.rule))
+        limits: limits ?? Limits(), penalties: penalties ?? Penalties(), keepalive: keepalive ?? Keepalive(),
+        udp: udp ?? UDP(), bind: bind ?? Bind(), rules: rules.map(\.rule))
       let doubts = AuthenticationWarnings(listeners: listen, rules: configuration.rules).all
         .map { reader.problem($0.message, at: $0.place) }
-      return Reading(configuration: configuration, warnings: doubts + shadowed(rules, reader: reader))
+      let doubtfulLimits = limits.flatMap { limits in
+        keys.entry("limits").map { doubtful(limits, at: $0.value.place, reader: reader) }
+      }
+      return Reading(
+        configuration: configuration, warnings: doubts + (doubtfulLimits ?? []) + shadowed(rules, reader: reader))
     }
   }
 
@@ -102,6 +109,24 @@ extension Configuration {
     return items.enumerated().compactMap { index, item in
       AccessRule(item, "\(path)[\(index)]", reader: reader).map { ($0, item.place) }
     }
+  }
+
+  /// Limits that cannot do what they are for.
+  private static func doubtful(
+    _ limits: Limits, at place: YAMLPlace, reader: ConfigurationReader
+  ) -> [ConfigurationProblem] {
+    var doubts: [String] = []
+    if let drop = limits.unauthenticated, drop.full > limits.connections {
+      doubts.append(
+        "limits.unauthenticated: \(drop) ends above limits.connections, \(limits.connections): clients wait before any "
+          + "is sure to be dropped")
+    }
+    if limits.unauthenticatedPerAddress >= limits.authenticationSteps {
+      doubts.append(
+        "limits.unauthenticated_per_address, \(limits.unauthenticatedPerAddress), lets one address take all of "
+          + "limits.authentication_steps, \(limits.authenticationSteps)")
+    }
+    return doubts.map { reader.problem($0, at: place) }
   }
 
   private static func shadowed(

@@ -148,7 +148,7 @@ final class MappingReader {
 
   /// The value of a key, which thereby is a known one. `nil` when it is not there.
   func entry(_ key: String) -> YAMLEntry? {
-    known.append(key)
+    if !known.contains(key) { known.append(key) }
     return entries.first { $0.key == key }
   }
 

@@ -121,6 +121,12 @@ extension Configuration.Limits {
           reader.value(node, path, expected: "a number") { text throws(ValueError) in try key.parse(text) }
         }.map { limits[keyPath: key.field] = $0 }
       }
+      keys.optional("unauthenticated") { node, path in
+        reader.value(node, path, expected: "START:RATE:FULL", parse: EarlyDrop.init(parsing:))
+      }.map { limits.unauthenticated = $0 }
+      keys.optional("bandwidth_per_principal") { node, path in
+        reader.value(node, path, expected: "a bandwidth such as 10MiB/s", parse: Bandwidth.init(parsing:))
+      }.map { limits.bandwidthPerPrincipal = $0 }
       return true
     }
     self = limits

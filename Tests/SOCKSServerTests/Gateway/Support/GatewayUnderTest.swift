@@ -28,6 +28,10 @@ final class GatewayUnderTest: Sendable {
     var clients: [Configuration.Listener.Clients] = []
     var passwords: Configuration.Passwords?
     var expired: Configuration.Kerberos.Expiry = .close
+    var penalties = Configuration.Penalties()
+    var now: @Sendable () -> NIODeadline = { .now() }
+    var random: @Sendable (Int) -> Int = { Int.random(in: 0..<max(1, $0)) }
+    var descriptors: Int?
     var attributes = SecurityContextAttributes.fake()
     var lookUp: @Sendable (String, Int) -> Result<[IPAddress], SOCKSError> = { _, _ in
       .failure(SOCKSError(.hostUnreachable))
@@ -46,12 +50,12 @@ final class GatewayUnderTest: Sendable {
       Configuration(
         listen: self.listeners.map { .init($0, methods: self.methods, clients: self.clients) },
         kerberos: .init(keytab: "/nonexistent", expired: self.expired, clockSkew: .zero),
-        passwords: self.passwords, timeouts: self.timeouts, limits: self.limits, udp: self.udp, bind: self.bind,
-        rules: self.rules)
+        passwords: self.passwords, timeouts: self.timeouts, limits: self.limits, penalties: self.penalties,
+        udp: self.udp, bind: self.bind, rules: self.rules)
     }
 
     var surroundings: GatewaySurroundings {
-      let (attributes, prepare) = (self.attributes, self.prepare)
+      let (attributes, prepare, descriptors) = (self.attributes, self.prepare, self.descriptors)
       return GatewaySurroundings(
         acquireAcceptor: { _ in
           { eventLoop in
@@ -60,7 +64,7 @@ final class GatewayUnderTest: Sendable {
             prepare(establishment)
             return establishment
           }
-        }, lookUp: self.lookUp)
+        }, lookUp: self.lookUp, now: self.now, random: self.random, descriptors: { descriptors })
     }
   }
 
@@ -121,6 +125,9 @@ final class GatewayUnderTest: Sendable {
   func stopped() async throws { try await self.running.value }
 
   func client() async throws -> SOCKSPeer { try await SOCKSPeer(self.address) }
+
+  /// A client at another address of the loopback.
+  func client(from address: IPAddress) async throws -> SOCKSPeer { try await SOCKSPeer(self.address, from: address) }
 
   /// A client that relays to a connection of the origin.
   func relay(to origin: Origin, level: UInt8 = 2) async throws -> (client: SOCKSPeer, target: Peer) {

@@ -14,7 +14,9 @@ struct SOCKSPeer {
     var octets: [UInt8]
   }
 
-  init(_ address: SOCKSAddress) async throws { self.peer = try await Peer.connect(to: address) }
+  init(_ address: SOCKSAddress, from source: IPAddress? = nil) async throws {
+    self.peer = try await Peer.connect(to: address, from: source?.description)
+  }
 
   /// Up to the agreed level.
   mutating func negotiate(level: UInt8 = 2) async throws {

@@ -1,0 +1,55 @@
+import SOCKSCore
+
+extension Configuration {
+  /// `penalties`: for how long the connections of an address that fails repeatedly are closed at once. After OpenSSH's
+  /// PerSourcePenalties: every failure adds its time to the address's account, the account runs out with time, and from
+  /// `minimum` on the address is shut out until it has run out.
+  ///
+  /// An address stands for its network of `limits.ipv6_prefix`.
+  public struct Penalties: Hashable, Sendable {
+    /// `authentication`: a context that was refused. 0s to 1h. Default: 5s.
+    public var authentication: Duration = .seconds(5)
+    /// `password`: a wrong user name or password. 0s to 1h. Default: 5s.
+    public var password: Duration = .seconds(5)
+    /// `protocol`: a message that breaks the protocol before authentication. 0s to 1h. Default: 5s.
+    public var violation: Duration = .seconds(5)
+    /// `timeout`: a deadline that passed before authentication. 0s to 1h. Default: 10s.
+    public var timeout: Duration = .seconds(10)
+    /// `abandoned`: a connection that ended, or had no common method, before authentication. 0s to 1h. Default: 1s.
+    public var abandoned: Duration = .seconds(1)
+    /// `minimum`: what an address must have on its account to be shut out. 0s to 1h. Default: 15s.
+    public var minimum: Duration = .seconds(15)
+    /// `maximum`: the most that is on an account. 1s to 1d. Default: 10m.
+    public var maximum: Duration = .seconds(600)
+    /// `addresses`: accounts that are kept; the ones that run out first make room for others. 1 to 1000000.
+    /// Default: 65536.
+    public var addresses = 65_536
+    /// `exempt`: networks without penalties. 1 to 1000 of them. Default: `[127.0.0.0/8, "::1"]`, so that one program
+    /// of the gateway's machine does not shut out the others.
+    public var exempt: [IPNetwork] = Self.loopback
+
+    public init() {}
+
+    static let loopback = [
+      IPNetwork(.v4(0x7F00_0000), prefixLength: 8), IPNetwork(.v6(high: 0, low: 1), prefixLength: 128),
+    ]
+    .compactMap { $0 }
+
+    struct Key: Sendable {
+      let name: String
+      let field: any WritableKeyPath<Penalties, Duration> & Sendable
+      var bounds: ClosedRange<Duration> = .zero ... .seconds(3600)
+    }
+
+    static let keys: [Key] = [
+      Key(name: "authentication", field: \.authentication),
+      Key(name: "password", field: \.password),
+      Key(name: "protocol", field: \.violation),
+      Key(name: "timeout", field: \.timeout),
+      Key(name: "abandoned", field: \.abandoned),
+      Key(name: "minimum", field: \.minimum),
+      Key(name: "maximum", field: \.maximum, bounds: .seconds(1) ... .seconds(86_400)),
+    ]
+    static let addressCounts = 1...1_000_000
+  }
+}

@@ -1,0 +1,26 @@
+/// A set of which one element can be drawn by chance.
+struct IndexedSet<Element: Hashable> {
+  private var elements: [Element] = []
+  private var places: [Element: Int] = [:]
+
+  var count: Int { self.elements.count }
+
+  mutating func insert(_ element: Element) {
+    guard self.places[element] == nil else { return }
+    self.places[element] = self.elements.count
+    self.elements.append(element)
+  }
+
+  mutating func remove(_ element: Element) {
+    guard let place = self.places.removeValue(forKey: element) else { return }
+    let last = self.elements.removeLast()
+    guard place < self.elements.count else { return }
+    self.elements[place] = last
+    self.places[last] = place
+  }
+
+  /// - Parameter random: a number below the one given.
+  func drawn(_ random: (Int) -> Int) -> Element? {
+    self.elements.isEmpty ? nil : self.elements[random(self.elements.count)]
+  }
+}

@@ -1,0 +1,38 @@
+import NIOCore
+import SOCKSCore
+import SOCKSNIO
+
+/// The limits that hold for a session once its client is known.
+extension Session {
+  /// The client is known: it counts among the authenticated, and for its principal.
+  func countAuthenticated() {
+    self.admission.authenticated()
+    self.services.registry.authenticated(id: self.record.id)
+    guard let identity = self.identity else { return }
+    self.principalSession = self.services.accounts.open(identity, now: self.channel.eventLoop.now)
+    self.exceedsPrincipalCap = self.principalSession == nil
+  }
+
+  /// Why the request is refused whatever it asks for.
+  var refusalByLimits: SOCKSError? {
+    self.exceedsPrincipalCap ? SOCKSError(.tooManySessions, "the principal has as many sessions as it may have") : nil
+  }
+
+  /// What holds the session to its bandwidths; nil when nothing does. Asked for when the rule is known.
+  func makeThrottle() -> SessionThrottle? {
+    let rule = self.record.rule.flatMap { self.services.ruleBuckets[$0.index] }
+    return SessionThrottle([self.principalSession?.bucket, rule].compactMap { $0 })
+  }
+
+  /// From now on the session has the time that its rule, or the configuration, gives it. Called when the rule is known.
+  func limitLength() {
+    let rules = self.services.policy.rules
+    let rule = self.record.rule.flatMap { rules.indices.contains($0.index) ? rules[$0.index].session : nil }
+    self.lengthTimer?.cancel()
+    self.lengthTimer = self.channel.eventLoop.assumeIsolated().scheduleTask(
+      in: rule.map(TimeAmount.init) ?? self.services.sessionLength
+    ) { [weak self] in
+      self?.end(SOCKSError(.deadlinePassed, "the session has lasted as long as it may"))
+    }
+  }
+}

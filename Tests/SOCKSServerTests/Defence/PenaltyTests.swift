@@ -1,0 +1,143 @@
+import NIOCore
+import SOCKSCore
+import Synchronization
+import Testing
+
+@testable import SOCKSServer
+
+@Suite struct PenaltyTests {
+  private static let start = NIODeadline.uptimeNanoseconds(1_000_000_000_000)
+
+  private static func at(_ seconds: Int64) -> NIODeadline { self.start + .seconds(seconds) }
+
+  private static func network(_ number: Int) -> SourceNetwork {
+    SourceNetwork(of: .v4(0x0A00_0000 + UInt32(number)), ipv6Prefix: 64)
+  }
+
+  private static func table(capacity: Int = 100) -> Table {
+    Table(PenaltyTable(minimum: .seconds(15), maximum: .seconds(600), capacity: capacity))
+  }
+
+  /// So that the table can be asked inside of an expectation.
+  private final class Table {
+    private var table: PenaltyTable
+
+    init(_ table: PenaltyTable) { self.table = table }
+
+    var count: Int { self.table.count }
+
+    func record(_ penalty: TimeAmount, of network: SourceNetwork, now: NIODeadline, random: (Int) -> Int) {
+      self.table.record(penalty, of: network, now: now, random: random)
+    }
+
+    func isShutOut(_ network: SourceNetwork, now: NIODeadline) -> Bool { self.table.isShutOut(network, now: now) }
+  }
+
+  private static func first(_ bound: Int) -> Int { 0 }
+
+  @Test func failuresAddUpToTheMinimum() {
+    let table = Self.table()
+    let mine = Self.network(1)
+    for failure in 0..<2 {
+      table.record(.seconds(5), of: mine, now: Self.start, random: Self.first)
+      #expect(!table.isShutOut(mine, now: Self.start), "\(failure)")
+    }
+    table.record(.seconds(5), of: mine, now: Self.start, random: Self.first)
+    #expect(table.isShutOut(mine, now: Self.start))
+    #expect(!table.isShutOut(Self.network(2), now: Self.start))
+    // Shut out until the account has run out, not until it is below the minimum again.
+    #expect(table.isShutOut(mine, now: Self.at(14)))
+    #expect(!table.isShutOut(mine, now: Self.at(15)))
+    #expect(table.count == 0)
+    table.record(.seconds(5), of: mine, now: Self.at(16), random: Self.first)
+    #expect(!table.isShutOut(mine, now: Self.at(16)))
+  }
+
+  @Test func rareFailuresAreForgotten() {
+    let table = Self.table()
+    for second in stride(from: Int64(0), to: 1_000, by: 5) {
+      table.record(.seconds(5), of: Self.network(1), now: Self.at(second), random: Self.first)
+      #expect(!table.isShutOut(Self.network(1), now: Self.at(second)))
+    }
+  }
+
+  @Test func noAccountGrowsBeyondTheMaximum() {
+    let table = Self.table()
+    for _ in 0..<1_000 { table.record(.seconds(10), of: Self.network(1), now: Self.start, random: Self.first) }
+    #expect(table.isShutOut(Self.network(1), now: Self.at(599)))
+    #expect(!table.isShutOut(Self.network(1), now: Self.at(600)))
+  }
+
+  @Test func nothingIsKeptForAPenaltyOfNothing() {
+    let table = Self.table()
+    table.record(.zero, of: Self.network(1), now: Self.start, random: Self.first)
+    #expect(table.count == 0)
+  }
+
+  /// A hundred thousand addresses with one small failure each: the table stays as large as it is, and an address that is
+  /// shut out stays so.
+  @Test func aFloodOfAddressesNeitherGrowsTheTableNorFreesAnybody() {
+    let table = Self.table(capacity: 64)
+    var random = SeededGenerator(state: 7)
+    let shutOut = (1...8).map(Self.network)
+    for network in shutOut { table.record(.seconds(60), of: network, now: Self.start, random: Self.first) }
+    for number in 100..<100_100 {
+      table.record(.seconds(1), of: Self.network(number), now: Self.start) { Int.random(in: 0..<$0, using: &random) }
+      #expect(table.count <= 64)
+    }
+    for network in shutOut { #expect(table.isShutOut(network, now: Self.at(59))) }
+  }
+
+  /// What runs out later takes the place of what runs out earlier.
+  @Test func aGraveFailureFindsRoom() {
+    let table = Self.table(capacity: 16)
+    var random = SeededGenerator(state: 8)
+    for number in 0..<16 { table.record(.seconds(1), of: Self.network(number), now: Self.start, random: Self.first) }
+    table.record(.seconds(20), of: Self.network(99), now: Self.start) { Int.random(in: 0..<$0, using: &random) }
+    #expect(table.isShutOut(Self.network(99), now: Self.start))
+    #expect(table.count == 16)
+  }
+
+  @Test func errorsAreSortedByKind() {
+    let kinds: [(SOCKSError.Code, FailureKind?)] = [
+      (.contextFailed, .authentication), (.contextTooWeak, .authentication), (.serviceNotServed, .authentication),
+      (.passwordRefused, .password), (.malformedMessage, .violation), (.emptyToken, .violation),
+      (.wrongVersion, .violation), (.deadlinePassed, .timeout), (.connectionClosed, .abandoned),
+      (.truncated, .abandoned),
+      (.noAcceptableMethod, .abandoned), (.tooBusy, nil), (.unreachableState, nil),
+    ]
+    for (code, kind) in kinds { #expect(FailureKind(SOCKSError(code)) == kind, "\(code)") }
+  }
+
+  @Test func theTimesAreThoseOfTheConfiguration() throws {
+    let now = Mutex(Self.start)
+    let clock: @Sendable () -> NIODeadline = { now.withLock { $0 } }
+    var configuration = GatewayUnderTest.Setting().configuration
+    configuration.penalties.exempt = try [IPNetwork(parsing: "198.51.100.0/24"), IPNetwork(parsing: "2001:db8:1::/48")]
+    configuration.penalties.minimum = .seconds(1)
+    let times: [(FailureKind, WritableKeyPath<Configuration.Penalties, Duration>)] = [
+      (.authentication, \.authentication), (.password, \.password), (.violation, \.violation), (.timeout, \.timeout),
+      (.abandoned, \.abandoned),
+    ]
+    for (kind, field) in times {
+      var configuration = configuration
+      configuration.penalties[keyPath: field] = .seconds(77)
+      let penalties = Penalties(configuration, now: clock, random: { _ in 0 })
+      let client = try #require(IPAddress("2001:db8::1"))
+      now.withLock { $0 = Self.start }
+      penalties.record(kind, of: client)
+      #expect(penalties.isShutOut(client))
+      // The whole network is.
+      #expect(penalties.isShutOut(try #require(IPAddress("2001:db8::2"))))
+      now.withLock { $0 = Self.at(76) }
+      #expect(penalties.isShutOut(client))
+      now.withLock { $0 = Self.at(77) }
+      #expect(!penalties.isShutOut(client))
+      for exempt in ["198.51.100.7", "::ffff:198.51.100.7", "2001:db8:1::1"] {
+        let exempt = try #require(IPAddress(exempt))
+        penalties.record(kind, of: exempt)
+        #expect(!penalties.isShutOut(exempt))
+      }
+    }
+  }
+}
