@@ -27,20 +27,21 @@ extension GarterdWithPeer {
     }
 
     /// -1: the largest that fits into a datagram.
-    @Test(arguments: [1, 2, 3], [0, 1, 1_400, 9_000, 65_000, -1])
-    func everySize(level: Int, size: Int) async throws {
+    @Test(arguments: [1, 2, 3])
+    func everySize(level: Int) async throws {
       try await Gateway.run(GatewayConfiguration(rules: Self.rules)) { gateway in
-        let result = try await PeerClient.run {
-          try await $0.perform([
-            "mode": "associate", "server": .text(gateway.address), "level": .integer(level), "size": .integer(size),
-            "own": size < 0 ? "ipv4" : "name",
-          ])
-        }
-        Self.expectGood(result, level: level)
-        if size < 0 {
-          // 65,507 octets less the message's header, the datagram's, and what protection adds.
-          let largest = 65_507 - 4 - 10 - (level == 1 ? 28 : 60)
-          #expect(result["size"] == .integer(largest) && result["answer_size"] == .integer(largest), "\(result)")
+        try await PeerClient.run { peer in
+          for size in [0, 1, 1_400, 9_000, 65_000, -1] {
+            let result = try await peer.perform([
+              "mode": "associate", "server": .text(gateway.address), "level": .integer(level), "size": .integer(size),
+              "own": size < 0 ? "ipv4" : "name",
+            ])
+            Self.expectGood(result, level: level)
+            guard size < 0 else { continue }
+            // 65,507 octets less the message's header, the datagram's, and what protection adds.
+            let largest = 65_507 - 4 - 10 - (level == 1 ? 28 : 60)
+            #expect(result["size"] == .integer(largest) && result["answer_size"] == .integer(largest), "\(result)")
+          }
         }
       }
     }

@@ -23,7 +23,7 @@ extension GarterdWithPeer {
       "garbage": ["unprotected", "not-genuine", "wrong-length"],
       "foreign": ["not-genuine"],
       "reflected": ["not-genuine", "repeated", "late"],
-      "control-token": ["repeated", "late", "not-genuine"],
+      "control-token": ["repeated", "late", "not-genuine", "not-confidential"],
       "repeated": ["repeated"],
       "repeated-later": ["repeated", "late"],
       "other-port": ["foreign-source"],

@@ -65,11 +65,15 @@ struct SOCKSProgram: Sendable, CustomStringConvertible {
       SOCKS_CONF="$4/dante.conf" socksify curl --silent --show-error "http://$3:$2/page"
       """)
 
-  /// keytool is in the smallest package with a Java.
+  /// keytool is in the smallest package with a Java. A password would be for an Authenticator of the program's to give;
+  /// without one Java sends the name of its user, and nothing for a password.
   static let java = SOCKSProgram(
-    name: "Java", script: Self.keytool([]),
-    withPassword: Self.keytool(["java.net.socks.username=\(user)", "java.net.socks.password=\(password)"]),
-    wantsCertificate: true)
+    name: "Java",
+    script: """
+      keytool -J-DsocksProxyHost=127.0.0.1 "-J-DsocksProxyPort=$1" -J-DsocksNonProxyHosts= -printcert -rfc \
+        -sslserver "$3:$2"
+      """,
+    withPassword: nil, wantsCertificate: true)
 
   /// Its log goes to a file; addresses of the machine's own networks go through the proxy, too.
   static func danteConfiguration(method: String) -> String {
@@ -105,10 +109,4 @@ struct SOCKSProgram: Sendable, CustomStringConvertible {
     END
 
     """
-
-  private static func keytool(_ properties: [String]) -> String {
-    let all = ["socksProxyHost=127.0.0.1", "socksNonProxyHosts="] + properties
-    let options = all.map { "'-J-D\($0)'" }.joined(separator: " ")
-    return #"keytool \#(options) "-J-DsocksProxyPort=$1" -printcert -rfc -sslserver "$3:$2""#
-  }
 }
