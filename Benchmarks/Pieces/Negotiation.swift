@@ -56,7 +56,10 @@ enum Negotiation {
 
     func negotiationAgreed(_ agreed: AgreedProtection) {}
 
-    func negotiationReceivedRequest(_ request: SOCKSRequest, completion: @escaping (SOCKSReply, SOCKSError?) -> Void) {
+    func negotiationReceivedRequest(
+      _ request: SOCKSRequest, announcement: @escaping (SOCKSAddress) -> Void,
+      completion: @escaping (SOCKSReply, SOCKSError?) -> Void
+    ) {
       self.loop.assumeIsolated().execute {
         completion(SOCKSReply(code: .succeeded, bound: SOCKSAddress(.v4(0xc000_0202), port: 4_321)), nil)
       }

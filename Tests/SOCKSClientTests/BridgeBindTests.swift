@@ -15,7 +15,9 @@ struct BridgeBindTests {
     try await BridgeUnderTest.withBridge(.echo(greeting: Array("hello ".utf8), farewell: 600_000)) { address in
       // All at once: what is sent ahead waits for the peer.
       let answer = try await BridgeUnderTest.exchange(
-        with: address, BridgeUnderTest.greeting + Self.request + Array("world".utf8))
+        with: address, BridgeUnderTest.greeting + Self.request + Array("world".utf8),
+        // Not before both replies: until then the end of the program's stream is the end of everything.
+        endAfter: Self.listening.count + Self.accepted.count)
       let expected = Self.listening + Self.accepted + Array("hello world".utf8)
       #expect(answer.prefix(expected.count).elementsEqual(expected))
       #expect(answer.count == expected.count + 600_000)
@@ -26,7 +28,8 @@ struct BridgeBindTests {
   func passesTheGatewaysRepliesOn(code: UInt8, isFirst: Bool) async throws {
     let code = SOCKSReplyCode(rawValue: code)
     try await BridgeUnderTest.withBridge(isFirst ? .refuse(code) : .refusePeer(code)) { address in
-      let answer = try await BridgeUnderTest.exchange(with: address, BridgeUnderTest.greeting + Self.request)
+      let answer = try await BridgeUnderTest.exchange(
+        with: address, BridgeUnderTest.greeting + Self.request, endAfter: isFirst ? 12 : Self.listening.count + 10)
       let refusal: [UInt8] = [0x05, code.rawValue, 0x00, 0x01, 0, 0, 0, 0, 0, 0]
       #expect(answer == (isFirst ? [0x05, 0x00] : Self.listening) + refusal)
     }

@@ -56,9 +56,11 @@ enum BridgeUnderTest {
       }
   }
 
-  static func exchange(with address: SOCKSAddress, _ octets: [UInt8]) async throws -> [UInt8] {
+  static func exchange(
+    with address: SOCKSAddress, _ octets: [UInt8], endAfter expected: Int? = nil
+  ) async throws -> [UInt8] {
     try await Self.connect(to: address).executeThenClose { input, output in
-      try await SOCKSClientTests.exchange(input, output, sending: octets)
+      try await SOCKSClientTests.exchange(input, output, sending: octets, endAfter: expected)
     }
   }
 }
