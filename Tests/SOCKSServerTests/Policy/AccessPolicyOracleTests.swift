@@ -159,7 +159,7 @@ private struct Generator {
     let client = pick(Self.addresses, or: .v4(0))
     let reaching = pick(Self.addresses, or: .v4(0))
     let command = command()
-    let isForAnyPeer = command == .bind && chance(30)
+    let isForAnyPeer = command == .bind && chance(45)
     let labels = !isForAnyPeer && chance(70) ? labels() : nil
     let text = labels.map { $0.joined(separator: ".") + (chance(20) ? "." : "") }
     let asked = isForAnyPeer ? pick(Self.zeros, or: .v4(0)) : reaching
