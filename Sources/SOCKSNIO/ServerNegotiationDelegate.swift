@@ -10,6 +10,9 @@ public protocol ServerNegotiationDelegate: AnyObject {
   /// The level is agreed; the peer is who the attributes say.
   func negotiationAgreed(_ agreed: AgreedProtection)
 
+  /// The engine that protects messages from here on (``PerMessageProtection/engine``).
+  func negotiationProtects(by engine: String)
+
   /// The peer is who the attributes say, and the session goes on in clear, because the configuration says so.
   func negotiationLeftUnprotected(_ session: UnprotectedSession)
 
@@ -42,6 +45,8 @@ public protocol ServerNegotiationDelegate: AnyObject {
 }
 
 extension ServerNegotiationDelegate {
+  public func negotiationProtects(by engine: String) {}
+
   public func negotiationSelected(_ method: SOCKSMethod) {}
 
   public func negotiationLeftUnprotected(_ session: UnprotectedSession) {}

@@ -266,6 +266,7 @@ public final class ServerNegotiationHandler: ChannelInboundHandler, RemovableCha
       return false
     }
     self.delegate?.negotiationAgreed(agreed)
+    self.delegate?.negotiationProtects(by: protection.engine)
     // What is left came behind the level message: it crosses into the layer below, once.
     let leftover = self.buffer
     self.buffer = ByteBuffer()

@@ -74,7 +74,8 @@ struct Bridge: AsyncParsableCommand {
     _ = try? DescriptorLimit.raise()
     // Steps may hang on a silent KDC for half a minute each.
     let pool = StepPool(threads: 8, limit: max(64, self.maximumConnections))
-    let connector = ProxyConnector(try self.gatewayOptions.configuration(), pool: pool)
+    let connector = ProxyConnector(
+      try self.gatewayOptions.configuration(), pool: pool, tokens: self.gatewayOptions.tokens)
     do {
       let bridge = try SOCKSClient.Bridge(try self.bridgeConfiguration(), connector: connector, logger: logger)
       let bound = try await bridge.listen()

@@ -38,7 +38,8 @@ struct Connect: AsyncParsableCommand {
   func run() async throws {
     let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     let pool = StepPool(threads: 1, limit: 1)
-    let connector = ProxyConnector(try self.gatewayOptions.configuration(), pool: pool, group: group)
+    let connector = ProxyConnector(
+      try self.gatewayOptions.configuration(), pool: pool, tokens: self.gatewayOptions.tokens, group: group)
     let verbose = self.verbose
     let session = StandardStreamSession(connector: connector, eventLoop: group.next()) { proxied in
       if verbose { writeLine("garter: connected, \(proxied.summary)", to: .errorOutput) }

@@ -41,6 +41,21 @@ struct GatewayOptions: ParsableArguments {
   var clientKeytab: String?
 
   @Option(
+    help: ArgumentHelp(
+      "What makes and opens the tokens: 'auto' (the fastest here), 'portable' (libcrypto) or 'system' (the GSS-API library).",
+      valueName: "engine"),
+    transform: { text in
+      guard let choice = TokenEngine.Choice(rawValue: text) else {
+        throw ValidationError("--engine is 'auto', 'portable' or 'system'")
+      }
+      return choice
+    })
+  var engine: TokenEngine.Choice = .auto
+
+  /// Made when it is first asked for: it is tested then.
+  var tokens: TokenEngine { self.engine == .auto ? .automatic : TokenEngine(self.engine) }
+
+  @Option(
     help: ArgumentHelp("Give up when a connection does not stand after this long.", valueName: "seconds"))
   var timeout: UInt32 = 60
 

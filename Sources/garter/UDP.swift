@@ -83,7 +83,8 @@ struct UDP: AsyncParsableCommand {
   private func copyStandardStreams() async throws {
     let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     let pool = StepPool(threads: 1, limit: 1)
-    let connector = ProxyConnector(try self.gatewayOptions.configuration(), pool: pool, group: group)
+    let connector = ProxyConnector(
+      try self.gatewayOptions.configuration(), pool: pool, tokens: self.gatewayOptions.tokens, group: group)
     let verbose = self.verbose
     let session = StandardDatagramSession(connector: connector, grace: .seconds(Int64(self.wait))) { association in
       if verbose { writeLine("garter: associated, \(association.summary)", to: .errorOutput) }
@@ -106,7 +107,8 @@ struct UDP: AsyncParsableCommand {
     _ = try? DescriptorLimit.raise()
     // Steps may hang on a silent KDC for half a minute each.
     let pool = StepPool(threads: 8, limit: max(64, self.maximumSenders))
-    let connector = ProxyConnector(try self.gatewayOptions.configuration(), pool: pool)
+    let connector = ProxyConnector(
+      try self.gatewayOptions.configuration(), pool: pool, tokens: self.gatewayOptions.tokens)
     let target = try self.destination.address()
     var configuration = DatagramForward.Configuration(listen: listen, target: target)
     configuration.idleTimeout = .seconds(Int64(self.idle))

@@ -2,6 +2,7 @@ import ArgumentParser
 import Logging
 import Platform
 import SOCKSCore
+import SOCKSGSSAPI
 import SOCKSServer
 import ServiceLifecycle
 import UnixSignals
@@ -36,7 +37,8 @@ struct Run: AsyncParsableCommand {
     _ = try? DescriptorLimit.raise()
     var logger = Logger(label: "garterd", factory: { StreamLogHandler.standardError(label: $0) })
     logger.logLevel = self.logLevel
-    let server = ProxyServer(configuration: configuration, served: served.text, logger: logger)
+    let server = ProxyServer(
+      configuration: configuration, served: served.text, logger: logger, restrictions: self.restrictions())
     let services = ServiceGroup(
       configuration: ServiceGroupConfiguration(
         services: [server], gracefulShutdownSignals: [.sigterm, .sigint], logger: Self.quiet))
@@ -61,6 +63,16 @@ struct Run: AsyncParsableCommand {
     logger.logLevel = .critical
     return logger
   }()
+
+  /// For comparisons and tests: what the engine must leave aside, as `avx512,sha` or `multi-buffer`.
+  private func restrictions() -> TokenEngine.Restrictions {
+    let name = "GARTER_ENGINE_WITHOUT"
+    guard let text = Environment.get(name), !text.isEmpty else { return TokenEngine.Restrictions() }
+    guard let restrictions = TokenEngine.Restrictions(parsing: text) else {
+      self.fail("\(name) takes avx512, avx2, sha and multi-buffer, with commas between", .configuration)
+    }
+    return restrictions
+  }
 
   private func fail(_ message: String, _ status: ExitStatus) -> Never {
     writeLine("garterd: \(message)", to: .errorOutput)

@@ -30,7 +30,7 @@ import Testing
         try Self.cross(from: pair.acceptor, to: pair.initiator, after: down),
       ]
     }
-    #expect(crossings.map(\.engine) == [engines.initiator.name, engines.acceptor.name])
+    #expect(crossings.map(\.engine) == [engines.initiator.word, engines.acceptor.word])
     for crossing in crossings {
       var next = try #require(crossing.levelNumber) + 1
       for (index, opened) in crossing.opened.enumerated() {
@@ -44,7 +44,7 @@ import Testing
       }
     }
     for (choice, engine) in [(initiator, engines.initiator), (acceptor, engines.acceptor)] {
-      #expect((engine.name == "system") == (choice == .system))
+      #expect((engine.word == "system") == (choice == .system))
       #expect(engine.counts == .init(takenOver: choice == .system ? 0 : 1, stayed: 0))
     }
   }

@@ -35,7 +35,7 @@ public struct ProviderRecipe: Hashable, Sendable, CustomStringConvertible {
   public var description: String {
     switch library {
     case .portable: "libcrypto"
-    case .multiBuffer: mask.isEmpty ? "multi-buffer" : "multi-buffer with features left aside"
+    case .multiBuffer: "multi-buffer"
     }
   }
 }

@@ -26,19 +26,20 @@ public final class ProxyConnector: Sendable {
 
   /// - Parameters:
   ///   - pool: where the steps of contexts run; it belongs to the caller, and may be shared.
+  ///   - tokens: what protects messages once a connection stands.
   ///   - group: where channels run that are not asked for on a certain event loop.
   public convenience init(
-    _ configuration: Configuration, pool: StepPool,
+    _ configuration: Configuration, pool: StepPool, tokens: TokenEngine = .automatic,
     group: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton
   ) {
     var provided = GSSInitiatorProvider.Configuration(
       target: configuration.target, credentialCache: configuration.credentialCache,
       clientKeytab: configuration.clientKeytab)
-    let streams = GSSInitiatorProvider(provided, pool: pool)
+    let streams = GSSInitiatorProvider(provided, pool: pool, tokens: tokens)
     // "GSS_C_SEQUENCE_FLAG should only be passed in for TCP-based clients, not for UDP-based clients" (RFC 1961
     // section 3.2).
     provided.asksForSequence = false
-    let datagrams = GSSInitiatorProvider(provided, pool: pool)
+    let datagrams = GSSInitiatorProvider(provided, pool: pool, tokens: tokens)
     self.init(configuration, group: group) { eventLoop, command in
       (command == .udpAssociate ? datagrams : streams).makeEstablishment(on: eventLoop)
     }

@@ -23,36 +23,21 @@ struct EngineSelection {
       }
       recipes.append(.portable)
     }
-    for recipe in recipes {
-      switch Self.tried(recipe) {
-      case .success(let name):
-        self.name = name
-        self.recipe = recipe
-      case .failure(let unfit): reasons.append(unfit.words)
-      }
-      if self.recipe != nil { break }
-    }
+    if !recipes.isEmpty { self.select(from: recipes, &reasons) }
     self.reason = reasons.isEmpty ? nil : reasons.joined(separator: "; ")
   }
 
-  private struct Unfit: Error {
-    let words: String
-  }
-
-  /// The provider's name when it passes.
-  private static func tried(_ recipe: ProviderRecipe) -> Result<String, Unfit> {
-    let provider: CipherProvider
-    do throws(ProviderUnavailable) {
-      provider = try recipe.makeProvider()
+  private mutating func select(from recipes: [ProviderRecipe], _ reasons: inout [String]) {
+    let reference: ReferenceCryptography
+    do throws(GSSError) {
+      reference = ReferenceCryptography(try KerberosCryptosystem())
     } catch {
-      return .failure(Unfit(words: "\(error)"))
+      return reasons.append("there is nothing to test it against: \(error)")
     }
-    do {
-      try ProviderSelfTest.run(provider, against: ReferenceCryptography(try KerberosCryptosystem()))
-      return .success(provider.name)
-    } catch {
-      return .failure(Unfit(words: "\(recipe) failed its test: \(error)"))
-    }
+    let selection = ProviderSelection.select(recipes, against: reference)
+    reasons += selection.passedOver.map(\.reason)
+    self.recipe = selection.chosen?.recipe
+    self.name = selection.chosen?.name ?? "system"
   }
 }
 

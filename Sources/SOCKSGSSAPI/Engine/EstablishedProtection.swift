@@ -66,7 +66,7 @@ final class EstablishedProtection: PerMessageProtection {
     self.received = nil
     do throws(TakeOver.Obstacle) {
       let session = try library.takeOver(sent: sent, received: received, provider: self.provider)
-      self.current = KerberosProtection(session, engine: self.tokens.name)
+      self.current = KerberosProtection(session, engine: self.tokens.word)
       self.tokens.tookOver()
     } catch {
       self.tokens.stayed(error)

@@ -56,6 +56,8 @@ public final class TokenEngine: Sendable {
 
   /// What makes and opens tokens, such as `multi-buffer 1.3.0 (AVX-512, VAES, SHA)`, `libcrypto 3.0.19` or `system`.
   public let name: String
+  /// The same in a word: `multi-buffer`, `libcrypto` or `system`.
+  public var word: String { self.recipe.map { "\($0)" } ?? "system" }
   /// Why it is this one and not a faster one; nil when it is the fastest there is.
   public let reason: String?
   /// Nil: the library does everything.

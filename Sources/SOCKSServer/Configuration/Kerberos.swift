@@ -1,4 +1,5 @@
 public import SOCKSCore
+public import SOCKSGSSAPI
 
 extension Configuration {
   /// `kerberos`: how clients authenticate, and how their data is protected.
@@ -21,12 +22,15 @@ extension Configuration {
     public var selective: Selective
     /// `clock_skew`: what the library adds to the life of a ticket: `clockskew` of krb5.conf. 0s to 1h. Default: 5m.
     public var clockSkew: Duration
+    /// `engine`: what makes and opens the tokens of established sessions: `auto`, the fastest that this machine has and that
+    /// passes its test; `portable`, the project's own on libcrypto; `system`, the GSS-API library. Default: `auto`.
+    public var engine: TokenEngine.Choice
 
     public init(
       keytab: String, services: [String] = ["socks", "rcmd"],
       levels: [ProtectionLevel] = [.confidentiality, .integrity, .selective], replayCache: String? = nil,
       mechanisms: [Mechanism] = [.krb5], expired: Expiry = .close, selective: Selective = Selective(),
-      clockSkew: Duration = .seconds(300)
+      clockSkew: Duration = .seconds(300), engine: TokenEngine.Choice = .auto
     ) {
       self.keytab = keytab
       self.services = services
@@ -36,6 +40,7 @@ extension Configuration {
       self.expired = expired
       self.selective = selective
       self.clockSkew = clockSkew
+      self.engine = engine
     }
 
     public enum Mechanism: String, Hashable, Sendable, CaseIterable {

@@ -1,3 +1,4 @@
+import Logging
 import NIOCore
 import Platform
 import SOCKSCore
@@ -8,8 +9,16 @@ import SOCKSNIO
 struct GatewaySurroundings: Sendable {
   typealias MakeEstablishment = @Sendable (any EventLoop) -> any ContextEstablishment
 
-  /// Acquires what contexts are accepted with, and gives back what makes a context for a channel of a loop.
-  var acquireAcceptor: @Sendable (StepPool) throws -> MakeEstablishment
+  /// What contexts are accepted with.
+  struct Acceptor: Sendable {
+    /// Makes a context for a channel of a loop.
+    var makeEstablishment: MakeEstablishment
+    /// What makes and opens tokens, and why it is no faster one.
+    var engine: String
+  }
+
+  /// Acquires the acceptor's credential, and chooses the engine; it may take a moment.
+  var acquireAcceptor: @Sendable (StepPool, Logger) throws -> Acceptor
   /// Resolves a name, on a thread that may block; at most so many addresses.
   var lookUp: @Sendable (String, Int) -> Result<[IPAddress], SOCKSError>
   /// For penalties.
@@ -21,12 +30,18 @@ struct GatewaySurroundings: Sendable {
     (try? DescriptorLimit.current()).map { Int(clamping: $0.soft) }
   }
 
-  /// The system's GSS-API library and resolver.
-  static func system(_ acceptor: GSSAcceptorProvider.Configuration) -> Self {
+  /// The system's GSS-API library and resolver, and the engine that takes sessions over.
+  static func system(_ kerberos: Configuration.Kerberos, _ restrictions: TokenEngine.Restrictions) -> Self {
     Self(
-      acquireAcceptor: { pool in
-        let provider = try GSSAcceptorProvider(acceptor, pool: pool)
-        return { provider.makeEstablishment(on: $0) }
+      acquireAcceptor: { pool, logger in
+        let tokens = TokenEngine(kerberos.engine, restrictions: restrictions) { obstacle in
+          logger.warning(
+            "a session stays with the system's library; further ones are not told of",
+            metadata: ["detail": "\(escaped(obstacle))"])
+        }
+        let provider = try GSSAcceptorProvider(kerberos.acceptor, pool: pool, tokens: tokens)
+        return Acceptor(
+          makeEstablishment: { provider.makeEstablishment(on: $0) }, engine: tokens.description)
       },
       lookUp: NameLookup.bySystem)
   }

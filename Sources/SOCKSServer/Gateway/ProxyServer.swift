@@ -2,7 +2,7 @@ public import Logging
 public import NIOCore
 public import NIOPosix
 public import SOCKSCore
-import SOCKSGSSAPI
+public import SOCKSGSSAPI
 import SOCKSNIO
 public import ServiceLifecycle
 
@@ -20,15 +20,17 @@ public final class ProxyServer: Service {
 
   /// - Parameters:
   ///   - served: the principals of the keytab that are served, for the line of log that says what is listened on.
+  ///   - restrictions: what the engine for tokens must do without on this machine.
   ///   - onListening: called once, with the addresses that are listened on, when all of them are.
   public convenience init(
     configuration: Configuration, served: String = "", logger: Logger,
     group: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton,
+    restrictions: TokenEngine.Restrictions = TokenEngine.Restrictions(),
     onListening: @escaping @Sendable ([SOCKSAddress]) -> Void = { _ in }
   ) {
     self.init(
       configuration: configuration, served: served, logger: logger, group: group,
-      surroundings: .system(configuration.kerberos.acceptor), onListening: onListening)
+      surroundings: .system(configuration.kerberos, restrictions), onListening: onListening)
   }
 
   init(
@@ -69,7 +71,7 @@ public final class ProxyServer: Service {
   }
 
   private func serve(steps: StepPool, lookups: StepPool, passwords: PasswordCheck?) async throws {
-    let makeEstablishment = try self.surroundings.acquireAcceptor(steps)
+    let acceptor = try self.surroundings.acquireAcceptor(steps, self.logger)
     let plan = DescriptorPlan(
       self.configuration, available: self.surroundings.descriptors(), eventLoops: System.coreCount)
     if let shortage = plan.shortage(self.configuration) {
@@ -85,7 +87,7 @@ public final class ProxyServer: Service {
     let addresses = listeners.addresses
     do {
       let services = SessionServices(
-        self.configuration, makeEstablishment: makeEstablishment, passwords: passwords,
+        self.configuration, makeEstablishment: acceptor.makeEstablishment, passwords: passwords,
         lookup: NameLookup(self.configuration, pool: lookups, lookUp: self.surroundings.lookUp), registry: registry,
         defence: defence, descriptors: DescriptorBudget(total: plan.usable, connections: { registry.connections }),
         ownSockets: OwnSockets(addresses), now: .now(), logger: self.logger)
@@ -100,6 +102,7 @@ public final class ProxyServer: Service {
         "addresses": "\(addresses.map(\.description).joined(separator: " "))",
         "methods": "\(self.configuration.listen.map(\.description).joined(separator: " | "))",
         "principals": "\(self.served)",
+        "engine": "\(acceptor.engine)",
         "levels": "\(self.configuration.kerberos.levels.map(\.description).joined(separator: " "))",
       ])
     self.onListening(addresses)

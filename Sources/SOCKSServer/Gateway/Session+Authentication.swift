@@ -14,6 +14,8 @@ extension Session {
     self.established(agreed.attributes)
   }
 
+  func negotiationProtects(by engine: String) { self.record.engine = engine }
+
   func negotiationLeftUnprotected(_ session: UnprotectedSession) {
     self.record.compatibility = session.compatibility
     self.established(session.attributes)

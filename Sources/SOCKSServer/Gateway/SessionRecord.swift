@@ -17,6 +17,8 @@ struct SessionRecord {
   /// The departures from RFC 1961 that were made use of.
   var compatibility: Set<CompatibilitySwitch> = []
   var level: ProtectionLevel?
+  /// What makes and opens the tokens.
+  var engine: String?
   var target: SOCKSAddress?
   var reached: SOCKSAddress?
   /// Where BIND has listened.
@@ -54,6 +56,7 @@ struct SessionRecord {
       metadata["enctype"] = attributes.encryptionType.map { "\(Self.name(ofEncryptionType: $0))" }
     }
     metadata["level"] = self.level.map { "\($0)" } ?? (self.compatibility.contains(.unprotected) ? "none" : nil)
+    metadata["engine"] = self.engine.map { "\($0)" }
     if !self.compatibility.isEmpty {
       metadata["compatibility"] = "\(self.compatibility.map(\.rawValue).sorted().joined(separator: ","))"
     }

@@ -63,8 +63,10 @@ extension ProgramTests {
       try await Gateway.run { gateway in
         let text = self.configuration(keytab: interop.keytab, listen: gateway.address)
         let (ending, _) = try await self.run("run", text)
-        #expect(ending.status == .exited(69) && ending.complaints.count == 1, "\(ending)")
-        #expect(ending.diagnostics.hasPrefix("garterd: cannot listen on \(gateway.address): "), "\(ending)")
+        // Where few files may be open, a warning stands before it.
+        let last = ending.complaints.last ?? ""
+        #expect(ending.status == .exited(69), "\(ending)")
+        #expect(last.hasPrefix("garterd: cannot listen on \(gateway.address): "), "\(ending)")
       }
     }
 

@@ -202,7 +202,7 @@ import Testing
     var setting = Setting()
     setting.listeners = [ListenAddress(address: .v4(0x7f00_0001), port: port)]
     var surroundings = setting.surroundings
-    surroundings.acquireAcceptor = { _ in throw SOCKSError(.noCredentials) }
+    surroundings.acquireAcceptor = { _, _ in throw SOCKSError(.noCredentials) }
     let server = ProxyServer(
       configuration: setting.configuration, served: "",
       logger: Logger(label: "", factory: { _ in SwiftLogNoOpLogHandler() }),

@@ -1,5 +1,6 @@
 import Platform
 import SOCKSCore
+import SOCKSGSSAPI
 
 extension Configuration.Kerberos {
   init?(_ node: YAMLNode, _ path: String, reader: ConfigurationReader) {
@@ -27,6 +28,7 @@ extension Configuration.Kerberos {
       }.map { kerberos.mechanisms = $0 }
       keys.optional("expired") { reader.choice($0, $1) }.map { kerberos.expired = $0 }
       keys.optional("clock_skew") { reader.duration($0, $1, within: Self.clockSkews) }.map { kerberos.clockSkew = $0 }
+      keys.optional("engine") { reader.choice($0, $1) }.map { kerberos.engine = $0 }
       keys.optional("selective") { Selective($0, $1, reader: reader) }.map { kerberos.selective = $0 }
       return keytab == nil ? nil : kerberos
     }

@@ -57,13 +57,14 @@ final class GatewayUnderTest: Sendable {
     var surroundings: GatewaySurroundings {
       let (attributes, prepare, descriptors) = (self.attributes, self.prepare, self.descriptors)
       return GatewaySurroundings(
-        acquireAcceptor: { _ in
-          { eventLoop in
-            let establishment = FakeEstablishment(
-              [.complete([0x60, 0x02])], on: eventLoop, attributes: attributes)
-            prepare(establishment)
-            return establishment
-          }
+        acquireAcceptor: { _, _ in
+          GatewaySurroundings.Acceptor(
+            makeEstablishment: { eventLoop in
+              let establishment = FakeEstablishment(
+                [.complete([0x60, 0x02])], on: eventLoop, attributes: attributes)
+              prepare(establishment)
+              return establishment
+            }, engine: "fake")
         }, lookUp: self.lookUp, now: self.now, random: self.random, descriptors: { descriptors })
     }
   }
