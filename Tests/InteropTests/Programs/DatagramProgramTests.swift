@@ -205,7 +205,7 @@ enum GarterUDP {
   private static func command(_ gateway: String, _ target: String, _ port: Int, _ options: [String]) throws -> [String]
   {
     let place = "localhost:\(gateway.drop { $0 != ":" }.dropFirst())"
-    return [try Programs.garter(), "udp", "--gateway", place] + options + [target, "\(port)"]
+    return [try Programs.garter(), "udp", "--gateway", place] + Programs.engineOptions + options + [target, "\(port)"]
   }
 
   /// - Parameter options: with `--listen`.

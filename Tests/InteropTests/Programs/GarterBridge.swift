@@ -32,7 +32,8 @@ struct GarterBridge: Sendable {
     let interop = try await InteropRealm.ready()
     let place = "localhost:\(gateway.drop { $0 != ":" }.dropFirst())"
     let child = try await Child.start(
-      [try Programs.garter(), "bridge", "--gateway", place, "--listen", "127.0.0.1:0"] + options,
+      [try Programs.garter(), "bridge", "--gateway", place, "--listen", "127.0.0.1:0"] + Programs.engineOptions
+        + options,
       environment: interop.environment.merging(environment) { $1 })
     let mark = "garter: listening on "
     let line = try await child.diagnostics.first(within: .seconds(20)) { $0.hasPrefix(mark) }

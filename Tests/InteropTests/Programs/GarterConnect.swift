@@ -21,7 +21,8 @@ struct GarterConnect: Sendable {
 
   func run() async throws -> Script.Ending {
     let command =
-      [try Programs.garter(), "connect", "--gateway", self.gateway] + self.options + [self.target, "\(self.port)"]
+      [try Programs.garter(), "connect", "--gateway", self.gateway] + Programs.engineOptions + self.options
+      + [self.target, "\(self.port)"]
     let interop = try await InteropRealm.ready()
     return try await Script(
       text: self.script, arguments: command, environment: interop.environment.merging(self.environment) { $1 },

@@ -85,7 +85,10 @@ struct ServerFault: Sendable, CustomStringConvertible {
     // Nothing comes where something is due, or what is there is the beginning of a message.
     case ("stall", _), ("announced", _), ("longer", _): return self.late
     case ("type-1", "auth"), ("type-2", "level"): return self.late
-    case ("twice", "reply"): return (74, "the session was cut short: the library reports a duplicate token", "")
+    // The system's library says so by itself; with the engine it is the number that tells.
+    case ("twice", "reply") where Programs.engine == "system":
+      return (74, "the session was cut short: the library reports a duplicate token", "")
+    case ("twice", "reply"): return (74, "the session was cut short: a token came late or a second time", "")
     case ("abort", "data"): return (74, "the session was cut short: the peer sent an abort in the data phase", "")
     case ("repeated", "data"): return (74, "the session was cut short", self.messages(1))
     case ("repeated-later", "data"): return (74, "the session was cut short", self.messages(3))

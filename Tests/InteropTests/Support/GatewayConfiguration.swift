@@ -20,12 +20,14 @@ struct GatewayConfiguration: Sendable {
   /// Further sections, such as `udp: {ports: 40000-40999}`.
   var sections: [String] = []
 
+  private var engine: [String] { Programs.engine.map { ["engine: \($0)"] } ?? [] }
+
   func text(keytab: String, replayCache: String) -> String {
     """
     listen:
     \(listen.map { (["  - address: \"\($0)\""] + listener.map { "    \($0)" }).joined(separator: "\n") }.joined(separator: "\n"))
     kerberos:
-    \(section(["keytab: \(keytab)", "replay_cache: \(replayCache)"] + kerberos))
+    \(section(["keytab: \(keytab)", "replay_cache: \(replayCache)"] + engine + kerberos))
     \(passwords.map { "passwords: {file: \($0)}" } ?? "")
     \(timeouts.isEmpty ? "" : "timeouts:\n" + section(timeouts))
     \(limits.isEmpty ? "" : "limits:\n" + section(limits))

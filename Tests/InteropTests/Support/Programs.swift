@@ -9,6 +9,12 @@ enum Programs {
   /// `garter` of the release build.
   static func garter() throws -> String { try binary("garter") }
 
+  /// What makes and opens tokens in both, where it is not to be the fastest (`GARTER_TEST_ENGINE`): `system` or `portable`.
+  static var engine: String? { Environment.get("GARTER_TEST_ENGINE") }
+
+  /// The options of `garter` for that.
+  static var engineOptions: [String] { self.engine.map { ["--engine", $0] } ?? [] }
+
   /// A Python program of `Peers`, as a command. Debian's interpreter: it is the one that finds python3-gssapi.
   static func peer(_ name: String) -> [String] { ["/usr/bin/python3", "\(folder)/Peers/\(name)"] }
 
