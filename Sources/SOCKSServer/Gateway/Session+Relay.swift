@@ -6,13 +6,12 @@ extension Session {
   /// A relay whose end is entered in the session's record. From now on the session has its bandwidths and its time.
   func makeRelay() -> StreamRelaySession {
     self.limitLength()
+    self.relayBegins()
     return StreamRelaySession(
       eventLoop: self.channel.eventLoop, limits: self.services.relay, throttle: self.makeThrottle()
-    ) { [weak self] end in
-      guard let self else { return }
-      self.record.octetsFromClient = end.octetsFromClient
-      self.record.octetsFromTarget = end.octetsFromTarget
-      if self.record.error == nil { self.record.error = end.error }
+    ) { end in
+      // Keeps the session until the relay has ended.
+      self.relayEnded(end)
     }
   }
 }

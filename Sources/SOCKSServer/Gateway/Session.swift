@@ -25,6 +25,10 @@ final class Session: ServerNegotiationDelegate {
   /// Its place among the principal's sessions.
   var principalSession: PrincipalSession?
   var exceedsPrincipalCap = false
+  /// From the relay's making to its end, which may come after the connection's: what the client sent last is still on its
+  /// way to the target then.
+  private var hasOpenRelay = false
+  private var hasClosed = false
   private var expiryTimer: Scheduled<Void>?
   var lengthTimer: Scheduled<Void>?
 
@@ -139,7 +143,17 @@ final class Session: ServerNegotiationDelegate {
     request.abandon()
   }
 
-  /// The connection is gone: the record is complete.
+  func relayBegins() { self.hasOpenRelay = true }
+
+  func relayEnded(_ end: StreamRelaySession.End) {
+    self.record.octetsFromClient = end.octetsFromClient
+    self.record.octetsFromTarget = end.octetsFromTarget
+    if self.record.error == nil { self.record.error = end.error }
+    self.hasOpenRelay = false
+    if self.hasClosed { self.conclude() }
+  }
+
+  /// The connection is gone.
   private func closed() {
     if case .negotiating = self.state, self.record.error == nil {
       let error = SOCKSError(.connectionClosed, "the client closed the connection")
@@ -147,6 +161,12 @@ final class Session: ServerNegotiationDelegate {
       self.admission.failed(error)
     }
     self.abandonRequest()
+    self.hasClosed = true
+    if !self.hasOpenRelay { self.conclude() }
+  }
+
+  /// The connection and the relay are gone: the record is complete.
+  private func conclude() {
     self.state = .ended
     self.expiryTimer?.cancel()
     self.expiryTimer = nil

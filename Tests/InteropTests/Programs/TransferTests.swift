@@ -29,7 +29,8 @@ extension ProgramTests {
           try await self.bothWays(octets, gateway: gateway.address, origin: origin, level: level)
           let record = try await gateway.sessions(1)[0]
           #expect(record.reason == "completed", "\(record)")
-          #expect(record.metadata["octets_up"] == "\(octets)" && record.metadata["octets_down"] == "\(octets)")
+          #expect(
+            record.metadata["octets_up"] == "\(octets)" && record.metadata["octets_down"] == "\(octets)", "\(record)")
           #expect(record.metadata["principal"] == "alice@GARTER.TEST", "\(record)")
         }
       }

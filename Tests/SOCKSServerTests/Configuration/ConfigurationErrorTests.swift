@@ -246,7 +246,7 @@ private let commands = AccessCommand.allCases.map(\.rawValue).joined(separator: 
     ),
     (
       "keytab: /k, allow_anonymous: true",
-      "2:24: unknown key \"allow_anonymous\" in kerberos; known here: keytab, services, levels, replay_cache, mechanisms, expired, clock_skew, selective"
+      "2:24: unknown key \"allow_anonymous\" in kerberos; known here: keytab, services, levels, replay_cache, mechanisms, expired, clock_skew, engine, selective"
     ),
   ])
   func kerberos(text: String, message: String) {

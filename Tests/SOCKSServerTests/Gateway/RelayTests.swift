@@ -54,6 +54,36 @@ import Testing
     }
   }
 
+  /// With our side ended before, the client's connection is over as soon as its own end has come. What it sent last may
+  /// still wait for the target, and belongs in the record.
+  @Test func theRecordWaitsForWhatIsOnItsWay() async throws {
+    let count = 20_000_000
+    var setting = Setting()
+    setting.methods = [.none]
+    setting.rules = [.allow([.connect], identities: [.unauthenticated], targets: [.network(.loopback)])]
+    let origin = try await Origin()
+    try await GatewayUnderTest.with(setting) { gateway in
+      let client = try await gateway.client().peer
+      try await client.send([0x05, 0x01, 0x00])
+      #expect(await client.read(2) == [0x05, 0x00])
+      try await client.send([0x05, 0x01, 0x00, 0x01, 127, 0, 0, 1, UInt8(origin.address.port >> 8)])
+      try await client.send([UInt8(origin.address.port & 0xff)])
+      #expect(await client.read(10).starts(with: [0x05, 0x00]))
+      let target = try await origin.accepted()
+      try await target.finish()
+      #expect(await client.end() == .ended)
+      async let sent: Void = client.send([UInt8](repeating: 0x55, count: count))
+      #expect(await target.read(count / 2).count == count / 2)
+      try await sent
+      try await client.finish()
+      #expect(await target.read(count / 2).count == count / 2)
+      #expect(await target.end() == .ended)
+      let record = try await gateway.log.next()
+      #expect(record["reason"] == "completed" && record["octets_up"] == "\(count)", "\(record)")
+    }
+    try await origin.close()
+  }
+
   @Test func earlyDataFollowsTheDial() async throws {
     let origin = try await Origin()
     try await GatewayUnderTest.with { gateway in
