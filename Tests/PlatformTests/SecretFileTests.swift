@@ -1,4 +1,5 @@
 import FoundationEssentials
+import Glibc
 import Platform
 import Testing
 
@@ -54,6 +55,16 @@ import Testing
     }
   }
 
+  /// A pipe would hold the gateway up, or look like a file without users.
+  @Test func refusesAPipe() throws {
+    try Self.withFolder { folder in
+      let isMade = unsafe mkfifo("\(folder)/f", 0o600) == 0
+      #expect(isMade)
+      let error = #expect(throws: FileReadError.self) { try SecretFile.read(path: "\(folder)/f", limit: 100) }
+      #expect(error?.reason == "it is no ordinary file")
+    }
+  }
+
   @Test func aNewFileIsForItsOwner() throws {
     try Self.withFolder { folder in
       try SecretFile.update(path: "\(folder)/f", limit: 100) { old in
@@ -80,6 +91,44 @@ import Testing
       #expect(try Self.mode("\(folder)/f") == 0o640)
       #expect(SecretFile.version(path: "\(folder)/f") != before)
       #expect(SecretFile.version(path: "\(folder)/none") == nil)
+    }
+  }
+
+  /// What the old one is reached by otherwise stays as it was: at no time is there half a file.
+  @Test func aChangeMakesANewFile() throws {
+    try Self.withFolder { folder in
+      try Self.make("\(folder)/f", "old", mode: 0o600)
+      try FileManager.default.linkItem(atPath: "\(folder)/f", toPath: "\(folder)/held")
+      try SecretFile.update(path: "\(folder)/f", limit: 100) { _ in Array("new".utf8) }
+      #expect(try SecretFile.read(path: "\(folder)/held", limit: 100).contents == Array("old".utf8))
+    }
+  }
+
+  /// Octets in the same place, as many as before, and a time that somebody has set back.
+  @Test func aChangeThatHidesItsTimeIsNoticed() throws {
+    try Self.withFolder { folder in
+      try Self.make("\(folder)/f", "old", mode: 0o600)
+      let time = Date(timeIntervalSince1970: 1_000_000_000)
+      try FileManager.default.setAttributes([.modificationDate: time], ofItemAtPath: "\(folder)/f")
+      let before = SecretFile.version(path: "\(folder)/f")
+      try Data("abc".utf8).write(to: URL(filePath: "\(folder)/f"))
+      try FileManager.default.setAttributes([.modificationDate: time], ofItemAtPath: "\(folder)/f")
+      #expect(SecretFile.version(path: "\(folder)/f") != before)
+    }
+  }
+
+  /// What was written is not left behind when it cannot take the old file's place.
+  @Test func aReplacementThatFailsLeavesNothing() throws {
+    try Self.withFolder { folder in
+      try Self.make("\(folder)/f", "old", mode: 0o600)
+      #expect(throws: FileReadError.self) {
+        try SecretFile.update(path: "\(folder)/f", limit: 100) { _ in
+          try FileManager.default.removeItem(atPath: "\(folder)/f")
+          try FileManager.default.createDirectory(atPath: "\(folder)/f", withIntermediateDirectories: false)
+          return Array("new".utf8)
+        }
+      }
+      #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == ["f"])
     }
   }
 

@@ -25,14 +25,22 @@ import Testing
     if !isOneRead { harness.wire.force(parts[2]) }
     #expect(harness.delegate.requests.count == 1 && harness.delegate.agreed.isEmpty)
     #expect(harness.delegate.unprotected.map(\.compatibility) == [[.unprotected]])
-    // The context is gone: nothing is left that could protect.
-    #expect(harness.establishment.protection == nil)
     let sent = harness.takeSent()
     #expect(sent.suffix(10) == ByteScript.reply()[...])
     let answer = try #require(ByteScript.tokens(in: Array(sent.dropLast(10)), type: .protectionLevel))
     #expect(answer.map(\.plaintext) == [[0x00]] && answer.allSatisfy { !$0.isSealed })
     let data = harness.delegate.handovers.flatMap(\.earlyData) + harness.delegate.upper.octets
     #expect(data == [0x64, 0x61])
+  }
+
+  /// Nothing is left that could protect, nor a key in memory, for as long as the client takes over its request.
+  @Test(arguments: [true, false])
+  func theContextGoesAtOnce(hasLevelMessage: Bool) throws {
+    let harness = try Self.authenticated([.unprotected])
+    #expect(harness.establishment.protection != nil)
+    harness.wire.receive(hasLevelMessage ? harness.client.level([0]) : Array(ByteScript.connect().prefix(1)))
+    #expect(harness.delegate.unprotected.count == 1 && harness.delegate.requests.isEmpty)
+    #expect(harness.establishment.protection == nil)
   }
 
   @Test func aRequestWithoutALevelMessageIsTaken() throws {

@@ -19,6 +19,10 @@ public struct PasswordFile: Sendable {
   ///
   /// - Throws: everything that is wrong with it, at once. No message shows a hash.
   public init(octets: [UInt8], sourceName: String) throws(ConfigurationError) {
+    try self.init(octets: octets, sourceName: sourceName, maximumUsers: Self.maximumUsers)
+  }
+
+  init(octets: [UInt8], sourceName: String, maximumUsers: Int) throws(ConfigurationError) {
     var problems: [ConfigurationProblem] = []
     var numbers: [UserName: Int] = [:]
     // What stands behind the last line's end is no line.
@@ -39,8 +43,8 @@ public struct PasswordFile: Sendable {
             sourceName: sourceName, line: number, column: 1, message: error.message, sourceLine: nil))
       }
     }
-    if self.hashes.count > Self.maximumUsers {
-      let message = "it has \(self.hashes.count) users; at most \(Self.maximumUsers) are taken"
+    if self.hashes.count > maximumUsers {
+      let message = "it has \(self.hashes.count) users; at most \(maximumUsers) are taken"
       problems.append(
         ConfigurationProblem(sourceName: sourceName, line: nil, column: nil, message: message, sourceLine: nil))
     }

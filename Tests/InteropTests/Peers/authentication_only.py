@@ -18,7 +18,9 @@ def main() -> None:
     parser.add_argument("--clear", action="store_true", help="the level octet in clear")
     options = parser.parse_args()
     deadline = Deadline(30)
-    job = Job(server=options.server, flags=frozenset({"mutual", "replay"}))
+    # Those that protect nothing do not ask for INTEG; one that sends its level in clear protects what follows.
+    protecting = {"integ", "conf"} if options.clear else set()
+    job = Job(server=options.server, flags=frozenset({"mutual", "replay"} | protecting))
     wire = job.connect()
     result = {}
     try:

@@ -93,6 +93,16 @@ import Testing
     #expect(messages.count == 1 && messages.first?.contains(message) == true, "\(messages)")
   }
 
+  @Test func theNetworksOfClientsAreLimited() {
+    func listen(_ count: Int) -> String {
+      "{address: 127.0.0.1:1, clients: [\(Array(repeating: "{from: [192.0.2.1]}", count: count).joined(separator: ", "))]}"
+    }
+    let most = Configuration.Listener.maximumClients
+    #expect(!Self.messages(Self.text(listen(most))).contains { $0.contains("entries") })
+    let messages = Self.messages(Self.text(listen(most + 1)))
+    #expect(messages.count == 1 && messages.first?.contains("at most \(most) are taken") == true, "\(messages)")
+  }
+
   @Test(
     arguments: [
       ("{file: passwords}", "expected an absolute path"), ("{}", "the key passwords.file is missing"),

@@ -1,5 +1,6 @@
 import Logging
 import NIOCore
+import Platform
 import SOCKSCore
 import SOCKSTestSupport
 import Testing
@@ -117,6 +118,59 @@ import Testing
         let record = try await gateway.log.next()
         #expect(record["detail"]?.contains("too many") == (attempt >= 2), "\(record)")
       }
+    }
+  }
+
+  /// Checks that find no room look like wrong passwords, right as they may be.
+  @Test func aFullQueueLooksTheSame() async throws {
+    try await PasswordFolder.lend { folder in
+      // A check takes far longer than all of these take to ask for one.
+      try folder.write(["alice": "secret"], cost: ScryptCost(logN: 16, blockSize: 8, parallelisation: 1))
+      var setting = Setting()
+      setting.methods = [.password]
+      setting.passwords = folder.configuration
+      setting.passwords?.threads = 1
+      setting.passwords?.queue = 1
+      setting.rules = [try Self.allow("user:alice")]
+      try await GatewayUnderTest.with(setting) { gateway in
+        var peers: [Peer] = []
+        for _ in 0..<8 {
+          let peer = try await gateway.client().peer
+          _ = try await Self.choose(peer, [0x02])
+          peers.append(peer)
+        }
+        for peer in peers { try await peer.send(Self.login("alice", "secret")) }
+        var refused = 0
+        for peer in peers {
+          let answer = await peer.read(2)
+          if answer == [0x01, 0x01] {
+            refused += 1
+            #expect(await peer.end() == .ended)
+            #expect(peer.unread.isEmpty)
+          } else {
+            #expect(answer == [0x01, 0x00])
+          }
+          await peer.close()
+        }
+        var reasons: [String?] = []
+        for _ in peers { reasons.append(try await gateway.log.next()["reason"]) }
+        #expect(refused > 0 && reasons.count { $0 == "too-busy" } == refused, "\(reasons)")
+      }
+    }
+  }
+
+  /// A name in a record is one word, or it could pass for the fields behind it.
+  @Test func aNameWithASpaceIsOneWord() async throws {
+    try await Self.withPasswords { _ in
+    } _: { gateway, folder in
+      try folder.write(["alice principal=root@R": "secret"])
+      let peer = try await gateway.client().peer
+      _ = try await Self.choose(peer, [0x02])
+      try await peer.send(Self.login("alice principal=root@R", "secret"))
+      #expect(await peer.read(2) == [0x01, 0x00])
+      await peer.close()
+      let shown = try #require(try await gateway.log.next()["principal"])
+      #expect(shown.hasPrefix("user:alice") && !shown.contains(" "), "\(shown)")
     }
   }
 
@@ -244,102 +298,36 @@ import Testing
     try await origin.close()
   }
 
-  // MARK: Compatibility switches
-
-  static func withSwitches(
-    _ switches: [CompatibilitySwitch], _ body: (GatewayUnderTest) async throws -> Void
-  ) async throws {
-    var setting = Setting()
-    setting.clients = [Clients(from: [.loopback], compatibility: switches)]
-    try await GatewayUnderTest.with(setting, body)
-  }
-
-  /// What is asked for does not matter.
-  @Test(arguments: [0, 1, 2, 3] as [UInt8])
-  func unprotectedAnswers0AndGoesOnInClear(level: UInt8) async throws {
+  /// Sessions in clear count as their user's, and not as those of clients that nobody knows.
+  @Test(arguments: [AuthenticationMethod.password, .none])
+  func everyMethodCounts(method: AuthenticationMethod) async throws {
     let origin = try await Origin()
-    try await Self.withSwitches([.unprotected]) { gateway in
-      var client = try await gateway.client()
-      try await client.chooseMethod()
-      try await client.authenticate()
-      try await client.peer.send(client.script.level([level]))
-      #expect(try await client.levelAnswer() == [0x00])
-      try await Self.relayInClear(client.peer, to: origin)
-      let record = try await gateway.log.next()
-      #expect(record["method"] == "gssapi" && record["principal"] == "alice@GARTER.TEST")
-      #expect(record["level"] == "none" && record["compatibility"] == "unprotected")
-      #expect(record.level == .warning && record["reason"] == "completed")
-    }
-    try await origin.close()
-  }
-
-  @Test func unprotectedTakesARequestWithoutALevelMessage() async throws {
-    let origin = try await Origin()
-    try await Self.withSwitches([.unprotected]) { gateway in
-      let client = try await gateway.client()
-      try await client.chooseMethod()
-      try await client.authenticate()
-      try await Self.relayInClear(client.peer, to: origin)
-      let record = try await gateway.log.next()
-      #expect(record["level"] == "none" && record["compatibility"] == "unprotected" && record.level == .warning)
-    }
-    try await origin.close()
-  }
-
-  /// The same octets, without the switch or with it for others only.
-  @Test(arguments: [[], [Clients(from: [.other], compatibility: CompatibilitySwitch.allCases)]] as [[Clients]])
-  func withoutTheSwitchNothingGoesOnInClear(clients: [Clients]) async throws {
-    let origin = try await Origin()
-    var setting = Setting()
-    setting.clients = clients
-    try await GatewayUnderTest.with(setting) { gateway in
-      for isAsking in [true, false] {
-        var client = try await gateway.client()
-        try await client.chooseMethod()
-        try await client.authenticate()
-        if isAsking { try await client.peer.send(client.script.level([0])) }
-        try await client.peer.send(Self.request(to: origin))
-        #expect(await client.peer.end() == .ended)
-        #expect(client.peer.unread == [0x01, 0xff])
-        await client.peer.close()
-        let record = try await gateway.log.next()
-        #expect(record["compatibility"] == nil && record["target"] == nil && record.level == .notice)
+    try await Self.withPasswords {
+      $0.methods = [method]
+      $0.rules = [try Self.allow("user:alice"), try Self.allow("unauthenticated")]
+      $0.limits.sessionsPerPrincipal = 1
+      $0.limits.unauthenticatedPerAddress = 1
+    } _: { gateway, _ in
+      func authenticated() async throws -> Peer {
+        let peer = try await gateway.client().peer
+        guard method == .password else {
+          #expect(try await Self.choose(peer, [0x00]) == [0x05, 0x00])
+          return peer
+        }
+        #expect(try await Self.choose(peer, [0x02]) == [0x05, 0x02])
+        try await peer.send(Self.login("alice", "secret"))
+        #expect(await peer.read(2) == [0x01, 0x00])
+        return peer
       }
-    }
-    try await origin.close()
-  }
-
-  @Test(arguments: [1, 2, 3] as [UInt8])
-  func necAnswersInClearAndProtects(level: UInt8) async throws {
-    let origin = try await Origin()
-    try await Self.withSwitches([.nec]) { gateway in
-      var client = try await gateway.client()
-      try await client.chooseMethod()
-      try await client.authenticate()
-      try await client.peer.send([0x01, 0x02, 0x00, 0x01, level])
-      #expect(await client.peer.read(5) == [0x01, 0x02, 0x00, 0x01, level])
-      #expect(try await client.connect(origin.address).starts(with: [0x05, 0x00]))
-      let target = try await origin.accepted()
-      try await client.send([0x75, 0x70])
-      #expect(await target.read(2) == [0x75, 0x70])
-      await client.peer.close()
-      await target.close()
-      let record = try await gateway.log.next()
-      #expect(record["compatibility"] == "nec" && record.level == .warning)
-      #expect(record["level"] == ProtectionLevel(rawValue: level)?.description)
-    }
-    try await origin.close()
-  }
-
-  /// A switch that was not needed leaves no mark.
-  @Test func aWrappedLevelNeedsNoSwitch() async throws {
-    let origin = try await Origin()
-    try await Self.withSwitches([.nec]) { gateway in
-      let (client, target) = try await gateway.relay(to: origin)
-      await client.peer.close()
-      await target.close()
-      let record = try await gateway.log.next()
-      #expect(record["compatibility"] == nil && record.level == .info && record["method"] == "gssapi")
+      let first = try await authenticated()
+      try await first.send(Self.request(to: origin))
+      #expect(await first.read(10).starts(with: [0x05, 0x00]))
+      let second = try await authenticated()
+      try await second.send(Self.request(to: origin))
+      #expect(await second.end() == .ended)
+      #expect(second.unread.starts(with: [0x05, 0x02]))
+      #expect(try await gateway.log.next()["reason"] == "too-many-sessions")
+      for peer in [first, second, try await origin.accepted()] { await peer.close() }
     }
     try await origin.close()
   }

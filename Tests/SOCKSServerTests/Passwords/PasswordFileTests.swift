@@ -62,6 +62,26 @@ import Testing
     #expect(Self.problems("alice:" + Self.hash.replacing("$C6", with: "$I6")).first?.contains("64 MiB") == true)
   }
 
+  @Test func usersAreLimited() throws {
+    #expect(PasswordFile.maximumUsers == 100_000)
+    let text = (0..<4).map { "\($0):\(Self.hash)\n" }.joined()
+    let octets = Array(text.utf8)
+    #expect(try PasswordFile(octets: octets, sourceName: "passwords", maximumUsers: 4).names.count == 4)
+    let error = #expect(throws: ConfigurationError.self) {
+      try PasswordFile(octets: octets, sourceName: "passwords", maximumUsers: 3)
+    }
+    #expect(error?.problems.map(\.message) == ["it has 4 users; at most 3 are taken"])
+  }
+
+  /// The file is not read to its end.
+  @Test func theFilesLengthIsLimited() async throws {
+    try await PasswordFolder.lend { folder in
+      try folder.write(String(repeating: "#", count: PasswordFile.maximumOctets + 1))
+      let error = #expect(throws: ConfigurationError.self) { try PasswordFile.load(path: folder.file) }
+      #expect(error?.problems.map(\.message).first?.contains("longer than \(PasswordFile.maximumOctets)") == true)
+    }
+  }
+
   @Test(arguments: ["", " a", "a ", "a:b", "#a", "a\nb", "a\u{7f}", "a\u{85}b", String(repeating: "a", count: 256)])
   func namesThatALineCannotHoldAreRefused(name: String) {
     #expect(throws: ValueError.self) { try PasswordFile.name(name) }
