@@ -342,6 +342,20 @@ import Testing
     await silent.close()
   }
 
+  /// One address refuses, another does not answer until the time for all of them is over.
+  @Test func aRefusalSaysMoreThanSilence() async throws {
+    let silent = try await SilentTarget()
+    for addresses in [[IPAddress.v4(0x7f00_0002), .v4(0x7f00_0001)], [.v4(0x7f00_0001), .v4(0x7f00_0002)]] {
+      var setting = Setting()
+      // The second address is tried a quarter of a second after the first.
+      setting.timeouts.connect = .milliseconds(1_000)
+      setting.lookUp = { _, _ in .success(addresses) }
+      let (code, record) = try await Self.ask(try SOCKSAddress(name: "silent.example", port: silent.port), setting)
+      #expect(code == 0x05 && record["reason"] == "connection-refused", "\(record)")
+    }
+    await silent.close()
+  }
+
   @Test func aClientThatGoesDuringTheDialEndsTheDial() async throws {
     let silent = try await SilentTarget()
     var setting = Setting()
