@@ -113,21 +113,16 @@ import Testing
     }
   }
 
-  @Test func theShortestTimeOfTheRulesInUseHolds() async throws {
+  @Test(arguments: [true, false]) func theShortestTimeOfTheRulesInUseHolds(isFirst: Bool) async throws {
     let short = try await DatagramPeer()
     let setting = Setting.associating {
       $0.rules[0].session = .seconds(3_600)
       var rule = Self.rule(to: short)
-      rule.session = .milliseconds(100)
+      rule.session = .milliseconds(300)
       $0.rules.insert(rule, at: 0)
     }
     try await AssociationTests.associated(setting) { gateway, client, target in
-      try await client.send([1], to: target.address)
-      #expect(try await target.receive().octets == [1])
-      try await client.send([2], to: short.address)
-      #expect(try await short.receive().octets == [2])
-      // No rule with more time prolongs it.
-      try await client.send([3], to: try SOCKSAddress(name: "127.0.0.1", port: target.address.port))
+      for peer in isFirst ? [short, target] : [target, short] { try await client.send([1], to: peer.address) }
       _ = await client.control.peer.end()
       #expect(try await gateway.log.next()["reason"] == "deadline-passed")
     }
@@ -221,5 +216,33 @@ import Testing
       #expect(await peer.read(1) == [0x01])
       await peer.close()
     }
+  }
+
+  /// With the peer of a BIND there is one left for the association's socket towards its client, and none for targets.
+  @Test func aBindsPeerIsADescriptor() async throws {
+    let (lookups, continuation) = AsyncStream.makeStream(of: Void.self)
+    var setting = Self.setting(descriptors: 4)
+    setting.lookUp = { _, _ in
+      continuation.yield()
+      return .failure(SOCKSError(.hostUnreachable))
+    }
+    let target = try await DatagramPeer()
+    try await GatewayUnderTest.with(setting) { gateway in
+      var client = try await gateway.client()
+      try await client.negotiate()
+      let peer = try await Peer.connect(to: try await client.bind(SOCKSAddress(.v4(0x7f00_0001), port: 0)))
+      _ = try await client.receiveReply()
+      var other = try await AssociatedPeer(gateway)
+      try await other.send([1], to: target.address)
+      // When this one's name is looked up, the first has been looked at.
+      try await other.send([2], to: try SOCKSAddress(name: "target.test", port: 7))
+      for await _ in lookups { break }
+      await other.close()
+      #expect(try await gateway.log.next()["dropped_not_sent"] == "1")
+      #expect(target.count == 0)
+      await client.peer.close()
+      await peer.close()
+    }
+    await target.close()
   }
 }
