@@ -274,9 +274,7 @@ import Testing
   }
 
   @Test func portsComeFromTheRangeAndGoBack() async throws {
-    let free = try await Origin()
-    let port = free.port
-    try await free.close()
+    let port = try await Origin.closedPort()
     var setting = try Self.setting()
     setting.bind.ports = PortRange(port...port)
     try await GatewayUnderTest.with(setting) { gateway in

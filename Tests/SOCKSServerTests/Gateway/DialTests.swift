@@ -264,15 +264,8 @@ import Testing
 
   // MARK: The network
 
-  private static func closedPort() async throws -> UInt16 {
-    let origin = try await Origin()
-    let port = origin.port
-    try await origin.close()
-    return port
-  }
-
   @Test func aRefusalIsTold() async throws {
-    let port = try await Self.closedPort()
+    let port = try await Origin.closedPort()
     let (code, record) = try await Self.ask(SOCKSAddress(.v4(0x7f00_0001), port: port), Setting())
     #expect(code == 0x05 && record["reason"] == "connection-refused" && record["rule"] == "rule 1 (loopback)")
     #expect(record["reached"] == nil && record.level == .info)
@@ -298,7 +291,7 @@ import Testing
   }
 
   @Test func ofSeveralFailuresTheRefusalIsTold() async throws {
-    let port = try await Self.closedPort()
+    let port = try await Origin.closedPort()
     var setting = Setting()
     setting.rules = [
       .allow(

@@ -176,9 +176,7 @@ import Testing
 
   @Test func aTakenPortIsToldAndNothingIsLeftListening() async throws {
     let taken = try await Origin()
-    let free = try await Self.portOfNobodyElse()
-    let port = free.port
-    try await free.close()
+    let port = try await Origin.closedPort()
     var setting = Setting()
     setting.listeners = [
       ListenAddress(address: .v4(0x7f00_0001), port: port),
@@ -195,17 +193,8 @@ import Testing
     try await taken.close()
   }
 
-  /// Below those that the system gives to the sockets of other tests.
-  private static func portOfNobodyElse() async throws -> Origin {
-    while true {
-      if let origin = try? await Origin(port: UInt16.random(in: 20_000..<30_000)) { return origin }
-    }
-  }
-
   @Test func aMissingKeytabIsTold() async throws {
-    let free = try await Self.portOfNobodyElse()
-    let port = free.port
-    try await free.close()
+    let port = try await Origin.closedPort()
     var setting = Setting()
     setting.listeners = [ListenAddress(address: .v4(0x7f00_0001), port: port)]
     var surroundings = setting.surroundings
