@@ -27,6 +27,8 @@ public enum DatagramDrop: Int, Error, Hashable, Sendable, CaseIterable {
   case tooLarge
   /// Too many are waiting: to be sent, or for a name.
   case queueFull
+  /// It came faster than a bandwidth allows, and would have had to wait.
+  case overBandwidth
   /// The system would not send it.
   case notSent
   /// It came from an address and port that this association has sent nothing to.
@@ -54,6 +56,7 @@ extension DatagramDrop: CustomStringConvertible {
     case .unresolved: "unresolved"
     case .tooLarge: "too-large"
     case .queueFull: "queue-full"
+    case .overBandwidth: "over-bandwidth"
     case .notSent: "not-sent"
     case .unaskedSource: "unasked-source"
     case .unknownClient: "unknown-client"

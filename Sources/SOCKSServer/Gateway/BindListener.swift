@@ -35,15 +35,19 @@ final class BindListener {
   ) {
     let handler = NIOLoopBound(
       BindAcceptHandler(isExpected: isExpected, accepted: accepted), eventLoop: eventLoop)
+    let (descriptors, keepalive) = (services.descriptors, services.keepalive)
     let bootstrap = ServerBootstrap(group: eventLoop)
       .serverChannelOption(.backlog, value: Self.backlog)
       .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
       .serverChannelOption(.autoRead, value: false)
       .serverChannelOption(.maxMessagesPerRead, value: 1)
       .serverChannelInitializer { channel in
-        channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(handler.value) }
+        channel.eventLoop.makeCompletedFuture {
+          try descriptors.take(for: channel)
+          try channel.pipeline.syncOperations.addHandler(handler.value)
+        }
       }
-      .childChannelInitializer { channel in RelayChannelOptions.apply(to: channel) }
+      .childChannelInitializer { channel in RelayChannelOptions.apply(to: channel, keepalive: keepalive) }
     let bind = { (port: UInt16) -> EventLoopFuture<any Channel> in
       do {
         return bootstrap.bind(to: try SocketAddress(address, port: port))
@@ -70,6 +74,7 @@ final class BindListener {
         completion(.success(BindListener(channel, address: bound, port: port, services: services)))
       case .failure(let error):
         services.ports.giveBack(port)
+        if let error = error as? SOCKSError { return completion(.failure(error)) }
         guard port != 0, let error = error as? IOError, [EADDRINUSE, EACCES].contains(error.errnoCode) else {
           return completion(.failure(SOCKSError(.targetFailed, "cannot listen on \(address): \(error)")))
         }
@@ -95,6 +100,9 @@ struct BindServices: Sendable {
   var configuration: Configuration.Bind
   var ports: BindPorts
   var ownSockets: OwnSockets
+  /// Each listener is one of them, and each peer.
+  var descriptors: DescriptorBudget
+  var keepalive: TCPKeepalive
 }
 
 /// On the listening channel: looks at one connection at a time, and passes on the first that is expected.

@@ -9,6 +9,8 @@ final class DialAttempt {
   private(set) var isGivenUp = false
   /// At most one for each address of the target; those that have lost are closed.
   private var channels: [any Channel] = []
+  /// Of connections to single addresses, in the order in which they failed: at most one for each address.
+  private(set) var failures: [any Error] = []
   private var onGivingUp: (() -> Void)?
 
   init(eventLoop: any EventLoop, identity: Identity? = nil) {
@@ -21,6 +23,9 @@ final class DialAttempt {
     guard !self.isGivenUp else { throw ChannelError.ioOnClosedChannel }
     self.channels.append(channel)
   }
+
+  /// A connection to one of several addresses has failed; the others may not have.
+  func failed(_ error: any Error) { self.failures.append(error) }
 
   /// What to do when the client goes before the name is resolved.
   func whenGivenUp(_ body: @escaping () -> Void) { self.onGivingUp = body }

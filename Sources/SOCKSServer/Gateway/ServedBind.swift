@@ -48,7 +48,7 @@ final class ServedBind: ServedRequest {
     case .failure(let error): return self.finish(.failure(error))
     case .success(let request): access = request
     }
-    let attempt = DialAttempt(eventLoop: self.session.channel.eventLoop)
+    let attempt = DialAttempt(eventLoop: self.session.channel.eventLoop, identity: access.identity)
     self.state = .preparing(attempt)
     guard !access.isForAnyPeer else { return self.listen(access, for: nil) }
     let allowed = self.session.services.dialler.allowedAddresses(of: access.host, attempt: attempt) { address in
@@ -141,6 +141,11 @@ final class ServedBind: ServedRequest {
       return self.finish(.failure(SOCKSError(.targetFailed, "the peer closed the connection at once")))
     }
     self.state = .connected(peer)
+    do throws(SOCKSError) {
+      try self.session.services.bind.descriptors.take(for: peer)
+    } catch {
+      return self.finish(.failure(error))
+    }
     self.session.record.reached = address
     self.finish(.success(address))
   }

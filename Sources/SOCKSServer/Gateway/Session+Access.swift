@@ -36,6 +36,10 @@ extension Session {
     // The peer of a BIND comes to us: what is asked for is not where it leads.
     guard access.command != .bind, let address else { return policy }
     policy.ownListeners = self.services.ownSockets.endpoints(reachedBy: address, port: access.port)
+    if access.command == .associate {
+      let sockets = self.services.associations.ownSockets
+      policy.ownListeners.formUnion(sockets.endpoints(reachedBy: address, port: access.port))
+    }
     return policy
   }
 }

@@ -20,8 +20,7 @@ struct SessionServices: Sendable {
   /// Where the gateway itself can be reached now.
   var ownSockets: OwnSockets
   var relay: StreamRelaySession.Limits
-  var udp: Configuration.UDP
-  var associationPorts: AssociationPorts
+  var associations: AssociationServices
   /// Whether a session ends with its ticket.
   var closesOnExpiry: Bool
   /// Seconds that the library adds to an acceptor's lifetime.
@@ -78,12 +77,13 @@ extension SessionServices {
     self.dialler = TargetDialler(
       lookup: lookup, timeout: TimeAmount(timeouts.connect), keepalive: self.keepalive, descriptors: descriptors)
     self.bind = BindServices(
-      configuration: configuration.bind, ports: BindPorts(configuration.bind.ports), ownSockets: ownSockets)
+      configuration: configuration.bind, ports: BindPorts(configuration.bind.ports), ownSockets: ownSockets,
+      descriptors: descriptors, keepalive: self.keepalive)
     self.ownSockets = ownSockets
     self.relay = StreamRelaySession.Limits(
       highWaterMark: configuration.limits.relayBuffer, idle: TimeAmount(timeouts.idle))
-    self.udp = configuration.udp
-    self.associationPorts = AssociationPorts()
+    self.associations = AssociationServices(
+      configuration: configuration.udp, ports: AssociationPorts(), ownSockets: OwnSockets(), descriptors: descriptors)
     self.closesOnExpiry = kerberos.expired == .close
     self.clockSkew = kerberos.clockSkew.components.seconds
     self.sessionLength = TimeAmount(timeouts.session)

@@ -50,25 +50,27 @@ struct TargetDialler: Sendable {
     to addresses: [IPAddress], port: UInt16, attempt: DialAttempt
   ) -> EventLoopFuture<any Channel> {
     let bound = NIOLoopBound(attempt, eventLoop: attempt.eventLoop)
-    let (keepalive, descriptors) = (self.keepalive, self.descriptors)
+    let (keepalive, descriptors, isOne) = (self.keepalive, self.descriptors, addresses.count == 1)
     let bootstrap = ClientBootstrap(group: attempt.eventLoop)
       .connectTimeout(self.timeout)
       .channelInitializer { channel in
         RelayChannelOptions.apply(to: channel, keepalive: keepalive).flatMapThrowing {
           try descriptors.take(for: channel)
           try bound.value.add(channel)
+          if !isOne { try channel.pipeline.syncOperations.addHandler(DialFailureHandler(bound.value)) }
         }
       }
     do {
       let connection: EventLoopFuture<any Channel>
-      if addresses.count == 1, let address = addresses.first {
+      if isOne, let address = addresses.first {
         connection = bootstrap.connect(to: try SocketAddress(address, port: port))
       } else {
         let resolver = try AllowedAddresses(addresses, port: port, eventLoop: attempt.eventLoop)
         // The name is never looked at: the resolver has the addresses.
         connection = bootstrap.resolver(resolver).connect(host: "target", port: Int(port))
       }
-      return connection.flatMapErrorThrowing { throw SOCKSError(dialling: $0) }
+      return connection.assumeIsolated()
+        .flatMapErrorThrowing { throw SOCKSError(dialling: $0, after: attempt.failures) }.nonisolated()
     } catch {
       return attempt.eventLoop.makeFailedFuture(SOCKSError(dialling: error))
     }
@@ -83,14 +85,17 @@ extension SOCKSError {
 
   /// What a failed dial means for the client. Where several addresses were tried, a refusal says most, for it came from the
   /// target itself.
-  init(dialling error: any Error) {
-    let failures: [any Error] =
+  ///
+  /// - Parameter earlier: of those addresses that had failed before.
+  init(dialling error: any Error, after earlier: [any Error] = []) {
+    let last: [any Error] =
       if let error = error as? NIOConnectionError {
         error.connectionErrors.map(\.error)
           + [error.dnsAError, error.dnsAAAAError].compactMap { $0 }
       } else {
         [error]
       }
+    let failures = earlier + last
     let codes = failures.map(Self.code(for:))
     let order: [Code] = [.connectionRefused, .hostUnreachable, .networkUnreachable]
     let code = order.first(where: codes.contains) ?? .targetFailed

@@ -23,6 +23,11 @@ import Testing
     var isWaiting = throttles.map { _ in false }
     var passed: [Passed] = []
     while let next = due.indices.min(by: { due[$0] < due[$1] }), due[next] < Self.start + .seconds(seconds) {
+      // Nobody reads so often who is held up at all.
+      guard passed.count < 500_000 else {
+        Issue.record("a reader never waits")
+        return passed
+      }
       let now = due[next]
       if !isWaiting[next] {
         let delay = throttles[next].delay(beforeReadingFrom: side, now: now)

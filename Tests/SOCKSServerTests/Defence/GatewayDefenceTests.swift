@@ -172,15 +172,18 @@ import Testing
 
   // MARK: Sessions
 
-  @Test func aPrincipalHasSoManySessions() async throws {
+  @Test(arguments: [SOCKSCommand.connect, .bind, .udpAssociate])
+  func aPrincipalHasSoManySessions(command: SOCKSCommand) async throws {
     var setting = Setting()
+    setting.rules[0].commands = [.connect, .bind, .associate]
     setting.limits.sessionsPerPrincipal = 1
     let origin = try await Origin()
     try await GatewayUnderTest.with(setting) { gateway in
       let (client, target) = try await gateway.relay(to: origin)
       var second = try await gateway.client()
       try await second.negotiate()
-      #expect(try await second.connect(origin.address).prefix(2) == [0x05, 0x02])
+      try await second.sendRequest(origin.address, command: command)
+      #expect(try await second.receive().prefix(2) == [0x05, 0x02])
       let record = try await gateway.log.next()
       #expect(record["reason"] == "too-many-sessions" && record["reached"] == nil)
       try await client.peer.finish()
@@ -261,11 +264,12 @@ import Testing
   // MARK: Lookups
 
   /// With threads to spare, the second name of the same user is not looked up while the first hangs.
-  @Test func oneUsersSlowNamesDoNotTakeAllThreads() async throws {
+  @Test(arguments: [SOCKSCommand.connect, .bind])
+  func oneUsersSlowNamesDoNotTakeAllThreads(command: SOCKSCommand) async throws {
     let gate = Gate()
     let begun = Atomic(0)
     var setting = Setting()
-    setting.rules = [.allow([.connect], identities: [.everybody], targets: [.any])]
+    setting.rules = [.allow([.connect, .bind], identities: [.everybody], targets: [.any])]
     setting.limits.lookupThreadsPerPrincipal = 1
     setting.timeouts.resolve = .milliseconds(100)
     setting.lookUp = { _, _ in
@@ -277,7 +281,8 @@ import Testing
       for _ in 0..<3 {
         var client = try await gateway.client()
         try await client.negotiate()
-        #expect(try await client.connect(try SOCKSAddress(name: "slow.example", port: 9)).prefix(2) == [0x05, 0x04])
+        try await client.sendRequest(try SOCKSAddress(name: "slow.example", port: 9), command: command)
+        #expect(try await client.receive().prefix(2) == [0x05, 0x04])
       }
       #expect(begun.load(ordering: .relaxed) == 1)
     }

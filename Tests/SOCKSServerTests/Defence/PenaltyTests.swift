@@ -98,6 +98,38 @@ import Testing
     #expect(table.count == 16)
   }
 
+  /// Where everybody in the table is shut out for longer, a small failure is not entered.
+  @Test func smallFailuresDoNotFreeAnybody() {
+    let table = Self.table(capacity: 16)
+    for number in 0..<16 { table.record(.seconds(60), of: Self.network(number), now: Self.start, random: Self.first) }
+    for number in 100..<200 {
+      table.record(.seconds(20), of: Self.network(number), now: Self.start, random: Self.first)
+      #expect(!table.isShutOut(Self.network(number), now: Self.start))
+    }
+    for number in 0..<16 { #expect(table.isShutOut(Self.network(number), now: Self.start)) }
+    // Those that have run out make room.
+    table.record(.seconds(20), of: Self.network(99), now: Self.at(60), random: Self.first)
+    #expect(table.isShutOut(Self.network(99), now: Self.at(60)) && table.count == 16)
+  }
+
+  /// Of those drawn, it is the one that runs out first that makes room.
+  @Test func theSmallestOfThoseDrawnMakesRoom() {
+    let table = Self.table(capacity: 16)
+    for number in 0..<16 {
+      let penalty: TimeAmount = number == PenaltyTable.drawn - 1 ? .seconds(15) : .seconds(20)
+      table.record(penalty, of: Self.network(number), now: Self.start, random: Self.first)
+    }
+    var next = 0
+    table.record(.seconds(20), of: Self.network(99), now: Self.start) { _ in
+      defer { next += 1 }
+      return next
+    }
+    for number in 0..<16 {
+      #expect(table.isShutOut(Self.network(number), now: Self.start) == (number != PenaltyTable.drawn - 1))
+    }
+    #expect(table.isShutOut(Self.network(99), now: Self.start))
+  }
+
   @Test func errorsAreSortedByKind() {
     let kinds: [(SOCKSError.Code, FailureKind?)] = [
       (.contextFailed, .authentication), (.contextTooWeak, .authentication), (.serviceNotServed, .authentication),

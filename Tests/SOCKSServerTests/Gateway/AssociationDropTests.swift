@@ -140,6 +140,9 @@ import Testing
         #expect(seen.insert(try await target.receive().octets).inserted)
       }
       #expect(seen.count == datagrams.count)
+      // The last ones have been looked at when this has come.
+      try await client.send([0xff], to: target.address)
+      #expect(try await target.receive().octets == [0xff])
       await client.close()
       let record = try await gateway.log.next()
       #expect(record["dropped_repeated"] == "\(order.count - datagrams.count)")

@@ -122,20 +122,46 @@ import Testing
     #expect(ports.reserve(address, in: 40_000...40_009) == taken[3])
     #expect(ports.reserve(address, in: 65_535...65_535)?.port == 65_535)
   }
-
-  @Test func itsPortsAreFoundInEveryForm() throws {
-    let ports = AssociationPorts()
-    ports.take(ListenerEndpoint(address: .v4(0xc000_0201), port: 7))
-    for text in ["192.0.2.1", "::ffff:192.0.2.1", "64:ff9b::192.0.2.1", "2002:c000:201::"] {
-      let address = try #require(IPAddress(text))
-      #expect(ports.contains(address, port: 7) && !ports.contains(address, port: 8), "\(text)")
-    }
-    #expect(!ports.contains(.v4(0xc000_0202), port: 7))
-  }
 }
 
 /// Errors that NIO closes a socket for.
 @Suite(.timeLimit(.minutes(1))) struct AssociationSocketTests {
+  private static func services(descriptors: Int = 10) -> AssociationServices {
+    AssociationServices(
+      configuration: .init(), ports: AssociationPorts(), ownSockets: OwnSockets(),
+      descriptors: DescriptorBudget(total: descriptors))
+  }
+
+  private static func isOwn(_ address: SocketAddress, of services: AssociationServices) -> Bool {
+    guard let address = SOCKSAddress(address), case .address(let host) = address.host else { return false }
+    return !services.ownSockets.endpoints(reachedBy: host, port: address.port).isEmpty
+  }
+
+  /// A descriptor and a place among our own, for as long as it is open.
+  @Test(arguments: ["127.0.0.1", "0.0.0.0"]) func itCountsWhileItIsOpen(address: String) async throws {
+    let services = Self.services(descriptors: 1)
+    let loop = MultiThreadedEventLoopGroup.singleton.any()
+    let any = try SocketAddress(try #require(IPAddress(address)), port: 0)
+    func open() async throws -> (NIOLoopBound<AssociationSocket>, SocketAddress) {
+      try await loop.flatSubmit {
+        let socket = AssociationSocket(
+          any, services: services, eventLoop: loop, received: { _ in }, readCompleted: {}, lost: {}, gone: {})
+        let bound = NIOLoopBound(socket, eventLoop: loop)
+        return socket.open().map { (bound, $0) }
+      }.get()
+    }
+    let (first, own) = try await open()
+    let reached = try SocketAddress(.v4(0x7f00_0001), port: UInt16(clamping: own.port ?? 0))
+    #expect(Self.isOwn(reached, of: services) && services.descriptors.inUse == 1)
+    await #expect(throws: SOCKSError(.tooBusy)) { try await open() }
+    #expect(services.descriptors.inUse == 1)
+    try await loop.submit { first.value.close() }.get()
+    #expect(!Self.isOwn(reached, of: services))
+    while services.descriptors.inUse > 0 { await Task.yield() }
+    let (second, _) = try await open()
+    try await loop.submit { second.value.close() }.get()
+  }
+
   /// Sending to a broadcast address fails for good: the socket comes back, at the same port.
   @Test func itComesBackAfterAFailure() async throws {
     let target = try await DatagramPeer()
@@ -145,7 +171,8 @@ import Testing
     let (socket, address) = try await loop.flatSubmit {
       let real = (try? SocketAddress(.v4(0x7f00_0001), port: 0)) ?? broadcast
       let used = AssociationSocket(
-        real, eventLoop: loop, received: { _ in }, readCompleted: {}, lost: { continuation.yield() }, gone: {})
+        real, services: Self.services(), eventLoop: loop, received: { _ in }, readCompleted: {},
+        lost: { continuation.yield() }, gone: {})
       let bound = NIOLoopBound(used, eventLoop: loop)
       return used.open().map { (bound, $0) }
     }.get()
@@ -179,7 +206,7 @@ import Testing
     let socket = try await loop.submit {
       let any = (try? SocketAddress(.v4(0), port: 0)) ?? remote
       let socket = AssociationSocket(
-        any, eventLoop: loop, received: { _ in }, readCompleted: {}, lost: {}, gone: {})
+        any, services: Self.services(), eventLoop: loop, received: { _ in }, readCompleted: {}, lost: {}, gone: {})
       try socket.send(ByteBuffer(bytes: [1]), to: remote)
       socket.flush()
       return NIOLoopBound(socket, eventLoop: loop)

@@ -239,16 +239,19 @@ import Testing
     let network = AccessRule.allow([.associate], identities: [.everybody], targets: [.network(.loopback)])
     try await GatewayUnderTest.with(.associating { $0.rules = [network] }) { gateway in
       var client = try await AssociatedPeer(gateway)
-      let other = try await AssociatedPeer(gateway)
+      var other = try await AssociatedPeer(gateway)
+      try await other.send([0], to: target.address)
+      // From the socket that it sends to targets from.
+      let source = try await target.receive().source
       let own = [
-        gateway.address, other.relay, client.relay,
+        gateway.address, other.relay, client.relay, source,
         SOCKSAddress(.v6(high: 0, low: 0xffff_7f00_0001), port: other.relay.port),
       ]
       for address in own { try await client.send([1], to: address) }
       try await client.send([2], to: target.address)
       #expect(try await target.receive().octets == [2])
       await client.close()
-      #expect(try await gateway.log.next()["dropped_refused_by_rule"] == "4")
+      #expect(try await gateway.log.next()["dropped_refused_by_rule"] == "5")
       await other.close()
     }
     await target.close()

@@ -264,15 +264,8 @@ import Testing
 
   // MARK: The network
 
-  private static func closedPort() async throws -> UInt16 {
-    let origin = try await Origin()
-    let port = origin.port
-    try await origin.close()
-    return port
-  }
-
   @Test func aRefusalIsTold() async throws {
-    let port = try await Self.closedPort()
+    let port = try await Origin.closedPort()
     let (code, record) = try await Self.ask(SOCKSAddress(.v4(0x7f00_0001), port: port), Setting())
     #expect(code == 0x05 && record["reason"] == "connection-refused" && record["rule"] == "rule 1 (loopback)")
     #expect(record["reached"] == nil && record.level == .info)
@@ -298,7 +291,7 @@ import Testing
   }
 
   @Test func ofSeveralFailuresTheRefusalIsTold() async throws {
-    let port = try await Self.closedPort()
+    let port = try await Origin.closedPort()
     var setting = Setting()
     setting.rules = [
       .allow(
@@ -338,6 +331,20 @@ import Testing
         ?? SOCKSAddress(.v4(0x7f00_0001), port: silent.port)
       let (code, record) = try await Self.ask(target, setting)
       #expect(code == 0x04 && record["reason"] == "host-unreachable", "\(record)")
+    }
+    await silent.close()
+  }
+
+  /// One address refuses, another does not answer until the time for all of them is over.
+  @Test func aRefusalSaysMoreThanSilence() async throws {
+    let silent = try await SilentTarget()
+    for addresses in [[IPAddress.v4(0x7f00_0002), .v4(0x7f00_0001)], [.v4(0x7f00_0001), .v4(0x7f00_0002)]] {
+      var setting = Setting()
+      // The second address is tried a quarter of a second after the first.
+      setting.timeouts.connect = .milliseconds(1_000)
+      setting.lookUp = { _, _ in .success(addresses) }
+      let (code, record) = try await Self.ask(try SOCKSAddress(name: "silent.example", port: silent.port), setting)
+      #expect(code == 0x05 && record["reason"] == "connection-refused", "\(record)")
     }
     await silent.close()
   }

@@ -176,9 +176,7 @@ import Testing
 
   @Test func aTakenPortIsToldAndNothingIsLeftListening() async throws {
     let taken = try await Origin()
-    let free = try await Origin()
-    let port = free.port
-    try await free.close()
+    let port = try await Origin.closedPort()
     var setting = Setting()
     setting.listeners = [
       ListenAddress(address: .v4(0x7f00_0001), port: port),
@@ -196,9 +194,7 @@ import Testing
   }
 
   @Test func aMissingKeytabIsTold() async throws {
-    let free = try await Origin()
-    let port = free.port
-    try await free.close()
+    let port = try await Origin.closedPort()
     var setting = Setting()
     setting.listeners = [ListenAddress(address: .v4(0x7f00_0001), port: port)]
     var surroundings = setting.surroundings

@@ -10,7 +10,7 @@ final class Association {
   private let session: Session
   private let eventLoop: any EventLoop
   private let settings: Configuration.UDP
-  private let ports: AssociationPorts
+  private let services: AssociationServices
   /// What the control connection has reached of the gateway.
   private let local: SocketAddress
   private var client: AssociationClient
@@ -18,6 +18,8 @@ final class Association {
   private var targets: AssociationTargets
   private var reassembly = FragmentReassembly()
   private var counts = AssociationCounts()
+  /// Nil until it begins.
+  private var limits: AssociationLimits?
 
   private var clientSocket: AssociationSocket?
   private var socketV4: AssociationSocket?
@@ -47,11 +49,11 @@ final class Association {
     else { return nil }
     self.session = session
     self.eventLoop = session.channel.eventLoop
-    self.settings = session.services.udp
-    self.ports = session.services.associationPorts
+    self.settings = session.services.associations.configuration
+    self.services = session.services.associations
     self.local = local
     self.client = AssociationClient(peer: peer, requested: request.destination)
-    self.targets = AssociationTargets(limit: session.services.udp.targets)
+    self.targets = AssociationTargets(limit: self.settings.targets)
   }
 
   // MARK: Beginning and end
@@ -65,7 +67,7 @@ final class Association {
     var address = self.local
     address.port = 0
     if let range = self.settings.ports, let own = IPAddress(self.local) {
-      guard let endpoint = self.ports.reserve(own, in: range.ports) else {
+      guard let endpoint = self.services.ports.reserve(own, in: range.ports) else {
         return self.eventLoop.makeFailedFuture(SOCKSError(.tooBusy, "every port for associations is taken"))
       }
       self.endpoint = endpoint
@@ -80,7 +82,7 @@ final class Association {
       .flatMapError { error in
         self.releaseEndpoint()
         // Another program has the port: it is left to it.
-        guard self.settings.ports != nil, attempts > 1, self.clientSocket === socket else {
+        guard self.settings.ports != nil, !(error is SOCKSError), attempts > 1, self.clientSocket === socket else {
           return self.eventLoop.makeFailedFuture(error)
         }
         return self.open(attempts: attempts - 1)
@@ -91,9 +93,6 @@ final class Association {
     guard let bound = SOCKSAddress(address), case .address(let own) = bound.host else {
       throw SOCKSError(.targetFailed, "the socket for datagrams has no address")
     }
-    let endpoint = ListenerEndpoint(address: own, port: bound.port)
-    self.ports.take(endpoint)
-    self.endpoint = endpoint
     guard let advertised = self.settings.advertiseAddress, advertised.bitWidth == own.bitWidth else { return bound }
     return SOCKSAddress(advertised, port: bound.port)
   }
@@ -102,6 +101,7 @@ final class Association {
   func begin(_ protection: DatagramProtection) {
     self.protection = protection
     self.isRelaying = true
+    self.limits = AssociationLimits(self.session)
     self.scheduleIdleTimer()
   }
 
@@ -127,7 +127,7 @@ final class Association {
   }
 
   private func releaseEndpoint() {
-    if let endpoint = self.endpoint { self.ports.release(endpoint) }
+    if let endpoint = self.endpoint { self.services.ports.release(endpoint) }
     self.endpoint = nil
   }
 
@@ -135,7 +135,7 @@ final class Association {
     _ address: SocketAddress, gone: @escaping () -> Void, received: @escaping (AddressedEnvelope<ByteBuffer>) -> Void
   ) -> AssociationSocket {
     AssociationSocket(
-      address, eventLoop: self.eventLoop, received: received,
+      address, services: self.services, eventLoop: self.eventLoop, received: received,
       readCompleted: { [weak self] in self?.flush() },
       lost: { [weak self] in self?.counts.drops.count(.notSent) }, gone: gone)
   }
@@ -154,7 +154,7 @@ final class Association {
     var plaintext = self.fromClient.take()
     do throws(DatagramDrop) {
       try self.protection.open(envelope.data, into: &plaintext)
-      let (fragment, destination) = try Self.takeHeader(&plaintext)
+      let (fragment, destination) = try DatagramHeader.take(from: &plaintext)
       self.client.lock(to: envelope.remoteAddress)
       if fragment == 0x00, !self.reassembly.isCollecting {
         try self.relay(plaintext, to: destination)
@@ -168,28 +168,10 @@ final class Association {
     if self.protection.level != nil { self.fromClient.keep(plaintext) }
   }
 
-  private static func takeHeader(
-    _ datagram: inout ByteBuffer
-  ) throws(DatagramDrop) -> (fragment: UInt8, destination: ByteBuffer) {
-    do throws(SOCKSError) {
-      return try UDPRequestHeader.takeHeader(from: &datagram)
-    } catch {
-      throw .malformedHeader
-    }
-  }
-
-  private static func address(_ field: ByteBuffer) throws(DatagramDrop) -> SOCKSAddress {
-    do throws(SOCKSError) {
-      return try UDPRequestHeader.destination(field)
-    } catch {
-      throw .malformedHeader
-    }
-  }
-
   private func reassemble(_ fragment: UInt8, _ data: ByteBuffer, to field: ByteBuffer) throws(DatagramDrop) {
     // "an implementation that does not support fragmentation MUST drop any datagram whose FRAG field is other than X'00'"
     guard self.settings.fragments == .reassemble else { throw .fragment }
-    let header = UDPRequestHeader(fragment: fragment, destination: try Self.address(field))
+    let header = UDPRequestHeader(fragment: fragment, destination: try DatagramHeader.address(field))
     let outcome = self.reassembly.received(header, data)
     self.apply(outcome)
     if let whole = outcome.whole { try self.relay(whole, to: field) }
@@ -227,12 +209,12 @@ final class Association {
       target.state = .resolving(attempt, waiting: waiting)
     case .reachable, .refused:
       // What was known of the name is too old.
-      try self.decide(data, target, to: try Self.address(field))
+      try self.decide(data, target, to: try DatagramHeader.address(field))
     }
   }
 
   private func relay(_ data: ByteBuffer, toNew field: ByteBuffer) throws(DatagramDrop) {
-    let destination = try Self.address(field)
+    let destination = try DatagramHeader.address(field)
     let target = AssociationTarget(.refused(.notSent, until: .distantPast))
     guard self.targets.add(target, field) else { throw .queueFull }
     try self.decide(data, target, to: destination)
@@ -276,7 +258,7 @@ final class Association {
     var drop = DatagramDrop.refusedByRule
     for address in addresses.map(\.unmapped) {
       let decision = self.session.decision(for: access, reaching: address)
-      guard decision.isAllowed, !self.ports.contains(address, port: access.port) else { continue }
+      guard decision.isAllowed else { continue }
       if self.session.record.rule == nil { self.session.record.rule = decision.rule }
       guard access.port != 0, DatagramPath.exists(to: address, port: access.port),
         let peer = try? AssociationPeer(address, port: access.port)
@@ -284,6 +266,7 @@ final class Association {
         drop = .notSent
         continue
       }
+      peer.throttle = self.limits?.throttle(under: decision.rule)
       return .reachable(peer, until: end)
     }
     // The network may come back.
@@ -291,12 +274,20 @@ final class Association {
   }
 
   private func send(_ data: ByteBuffer, to peer: AssociationPeer) throws(DatagramDrop) {
+    try self.throttle(peer.throttle, data, from: .client)
     let socket = try self.targetSocket(for: peer)
     try socket.send(data, to: peer.socketAddress)
     self.targets.asked(peer)
     self.isBusy = true
     self.counts.datagramsFromClient += 1
     self.counts.octetsFromClient += UInt64(data.readableBytes)
+  }
+
+  private func throttle(
+    _ throttle: SessionThrottle?, _ data: ByteBuffer, from side: StreamRelay.Side
+  ) throws(DatagramDrop) {
+    guard let throttle else { return }
+    guard throttle.admitsDatagram(data.readableBytes, from: side, now: self.eventLoop.now) else { throw .overBandwidth }
   }
 
   private func targetSocket(for peer: AssociationPeer) throws(DatagramDrop) -> AssociationSocket {
@@ -313,7 +304,7 @@ final class Association {
   private func resolve(
     _ name: String, _ data: ByteBuffer, _ target: AssociationTarget, _ access: AccessRequest
   ) throws(DatagramDrop) {
-    let attempt = DialAttempt(eventLoop: self.eventLoop)
+    let attempt = DialAttempt(eventLoop: self.eventLoop, identity: access.identity)
     target.state = .resolving(attempt, waiting: [try self.wait(data)])
     self.session.services.dialler.lookup.addresses(of: name, attempt: attempt).assumeIsolated().whenComplete {
       [weak self] result in
@@ -361,8 +352,10 @@ final class Association {
     guard self.isRelaying else { return }
     var datagram = self.fromTargets.take()
     do throws(DatagramDrop) {
-      let source = try self.source(envelope.remoteAddress)
+      let peer = self.targets.peer(at: envelope.remoteAddress)
+      let source = try self.source(peer, envelope.remoteAddress)
       guard let client = self.client.address, let socket = self.clientSocket else { throw .unknownClient }
+      try self.throttle(peer?.throttle ?? self.limits?.throttle(under: nil), envelope.data, from: .target)
       try self.protection.protect(envelope.data, header: UDPRequestHeader(destination: source), into: &datagram)
       try socket.send(datagram, to: client)
       self.isBusy = true
@@ -374,8 +367,8 @@ final class Association {
     self.fromTargets.keep(datagram)
   }
 
-  private func source(_ address: SocketAddress) throws(DatagramDrop) -> SOCKSAddress {
-    if let peer = self.targets.peer(at: address) { return peer.address }
+  private func source(_ peer: AssociationPeer?, _ address: SocketAddress) throws(DatagramDrop) -> SOCKSAddress {
+    if let peer { return peer.address }
     guard self.settings.replies == .any, let source = SOCKSAddress(address) else { throw .unaskedSource }
     return source
   }

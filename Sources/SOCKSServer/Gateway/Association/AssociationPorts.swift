@@ -1,8 +1,8 @@
 import SOCKSCore
 import Synchronization
 
-/// The addresses and ports that associations of this gateway are reached at, so that none is given away twice, and none
-/// becomes a target.
+/// The addresses and ports of the configured range that associations of this gateway are reached at, so that none is given
+/// away twice.
 final class AssociationPorts: Sendable {
   private struct State {
     var taken: Set<ListenerEndpoint> = []
@@ -27,19 +27,5 @@ final class AssociationPorts: Sendable {
     }
   }
 
-  /// Takes a port that the system chose.
-  func take(_ endpoint: ListenerEndpoint) { _ = self.state.withLock { $0.taken.insert(endpoint) } }
-
   func release(_ endpoint: ListenerEndpoint) { _ = self.state.withLock { $0.taken.remove(endpoint) } }
-
-  /// Whether an address, in any form in which it may be carried, and a port are an association's.
-  func contains(_ address: IPAddress, port: UInt16) -> Bool {
-    let address = address.unmapped
-    let forms = [address] + address.carriedAddresses.map(\.address)
-    return self.state.withLock { state in
-      forms.contains { state.taken.contains(ListenerEndpoint(address: $0, port: port)) }
-    }
-  }
-
-  var count: Int { self.state.withLock { $0.taken.count } }
 }

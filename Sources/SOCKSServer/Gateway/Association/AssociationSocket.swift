@@ -1,6 +1,7 @@
 import NIOCore
 import NIOPosix
 import SOCKSCore
+import SOCKSNIO
 
 /// One UDP socket of an association. Belongs to the event loop of the control connection.
 ///
@@ -29,6 +30,7 @@ final class AssociationSocket {
   static let maximumAttempts = 10
 
   private let eventLoop: any EventLoop
+  private let services: AssociationServices
   private var address: SocketAddress
   private let isV6: Bool
   private var state: State = .closed
@@ -40,13 +42,16 @@ final class AssociationSocket {
 
   /// - Parameters:
   ///   - address: what it is bound to. A port that the system chose is kept when it is opened again.
+  ///   - services: whose descriptor it takes, and among whose own sockets it is, while it is open.
   ///   - lost: a datagram was not sent, after ``send(_:to:)`` had taken it.
   ///   - gone: it could not be opened again. The next datagram tries once more.
   init(
-    _ address: SocketAddress, eventLoop: any EventLoop, received: @escaping (AddressedEnvelope<ByteBuffer>) -> Void,
-    readCompleted: @escaping () -> Void, lost: @escaping () -> Void, gone: @escaping () -> Void
+    _ address: SocketAddress, services: AssociationServices, eventLoop: any EventLoop,
+    received: @escaping (AddressedEnvelope<ByteBuffer>) -> Void, readCompleted: @escaping () -> Void,
+    lost: @escaping () -> Void, gone: @escaping () -> Void
   ) {
     self.address = address
+    self.services = services
     self.isV6 = address.protocol == .inet6
     self.eventLoop = eventLoop
     self.received = received
@@ -62,10 +67,11 @@ final class AssociationSocket {
     }
     self.state = .opening
     let bound = NIOLoopBound(self, eventLoop: self.eventLoop)
-    let isV6 = self.isV6
+    let (isV6, descriptors) = (self.isV6, self.services.descriptors)
     return DatagramBootstrap(group: self.eventLoop)
       .channelInitializer { channel in
         channel.eventLoop.makeCompletedFuture {
+          try descriptors.take(for: channel)
           try Self.configure(channel, isV6: isV6)
           try channel.pipeline.syncOperations.addHandler(DatagramHandler(socket: bound.value))
         }
@@ -98,6 +104,7 @@ final class AssociationSocket {
       throw ChannelError.ioOnClosedChannel
     }
     self.address = address
+    self.services.insert(address)
     self.state = .open(handler)
     self.attempts = 0
     channel.closeFuture.assumeIsolated().whenComplete { _ in self.closed(handler) }
@@ -130,7 +137,9 @@ final class AssociationSocket {
   func close() {
     let state = self.state
     self.state = .ended
-    if case .open(let handler) = state { handler.close() }
+    guard case .open(let handler) = state else { return }
+    self.services.remove(self.address)
+    handler.close()
   }
 
   // MARK: Events
@@ -144,6 +153,7 @@ final class AssociationSocket {
 
   private func closed(_ handler: DatagramHandler) {
     guard case .open(let current) = self.state, current === handler else { return }
+    self.services.remove(self.address)
     self.lost()
     self.takeRest()
   }
@@ -168,6 +178,11 @@ final class AssociationSocket {
     self.state = .closed
     self.open().assumeIsolated().whenFailure { _ in self.couldNotOpen() }
   }
+}
+
+extension AssociationServices {
+  fileprivate func insert(_ socket: SocketAddress) { SOCKSAddress(socket).map(self.ownSockets.insert) }
+  fileprivate func remove(_ socket: SocketAddress) { SOCKSAddress(socket).map(self.ownSockets.remove) }
 }
 
 /// The end of a datagram channel: hands over what comes, and writes what goes.

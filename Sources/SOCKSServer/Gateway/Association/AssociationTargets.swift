@@ -23,6 +23,8 @@ final class AssociationTarget {
 final class AssociationPeer {
   let socketAddress: SocketAddress
   let address: SOCKSAddress
+  /// What holds for datagrams to it, and from it.
+  var throttle: SessionThrottle?
   /// It may send to the client.
   fileprivate(set) var isAsked = false
   fileprivate var lastUse: UInt64 = 0

@@ -19,19 +19,28 @@ extension Session {
   }
 
   /// What holds the session to its bandwidths; nil when nothing does. Asked for when the rule is known.
-  func makeThrottle() -> SessionThrottle? {
-    let rule = self.record.rule.flatMap { self.services.ruleBuckets[$0.index] }
-    return SessionThrottle([self.principalSession?.bucket, rule].compactMap { $0 })
+  func makeThrottle() -> SessionThrottle? { self.makeThrottle(under: self.record.rule) }
+
+  /// What holds that part of a session to its bandwidths which a rule has allowed.
+  func makeThrottle(under rule: RuleReference?) -> SessionThrottle? {
+    let bucket = rule.flatMap { self.services.ruleBuckets[$0.index] }
+    return SessionThrottle([self.principalSession?.bucket, bucket].compactMap { $0 })
   }
 
   /// From now on the session has the time that its rule, or the configuration, gives it. Called when the rule is known.
-  func limitLength() {
+  func limitLength() { self.limitLength(to: self.length(under: self.record.rule)) }
+
+  /// The time that a rule, or the configuration, gives a session.
+  func length(under rule: RuleReference?) -> TimeAmount {
     let rules = self.services.policy.rules
-    let rule = self.record.rule.flatMap { rules.indices.contains($0.index) ? rules[$0.index].session : nil }
+    let length = rule.flatMap { rules.indices.contains($0.index) ? rules[$0.index].session : nil }
+    return length.map(TimeAmount.init) ?? self.services.sessionLength
+  }
+
+  /// From now on the session has so much time.
+  func limitLength(to length: TimeAmount) {
     self.lengthTimer?.cancel()
-    self.lengthTimer = self.channel.eventLoop.assumeIsolated().scheduleTask(
-      in: rule.map(TimeAmount.init) ?? self.services.sessionLength
-    ) { [weak self] in
+    self.lengthTimer = self.channel.eventLoop.assumeIsolated().scheduleTask(in: length) { [weak self] in
       self?.end(SOCKSError(.deadlinePassed, "the session has lasted as long as it may"))
     }
   }

@@ -25,6 +25,16 @@ final class Origin: Sendable {
   var port: UInt16 { UInt16(clamping: self.listener.localAddress?.port ?? 0) }
   var address: SOCKSAddress { SOCKSAddress(.v4(0x7f00_0001), port: self.port) }
 
+  /// A port that nobody listens on: below those that the system gives to the sockets of other tests.
+  static func closedPort() async throws -> UInt16 {
+    while true {
+      guard let origin = try? await Origin(port: UInt16.random(in: 20_000..<30_000)) else { continue }
+      let port = origin.port
+      try await origin.close()
+      return port
+    }
+  }
+
   /// The next connection.
   func accepted() async throws -> Peer {
     for await peer in self.peers { return peer }
