@@ -67,7 +67,8 @@ final class SilentTarget: Sendable {
     self.listener = try await ServerBootstrap(group: group)
       .serverChannelOption(.backlog, value: 1)
       .serverChannelOption(.autoRead, value: false)
-      .bind(host: "127.0.0.1", port: 0).get()
+      // Below those that the system gives to other tests' sockets: who counts this port's sockets counts no others.
+      .bind(host: "127.0.0.1", port: Int.random(in: 20_000..<30_000)).get()
     guard let address = self.listener.localAddress else { throw SOCKSError(.connectionClosed) }
     var fillers: [any Channel] = []
     // The system's queue holds one more than it is told.
