@@ -19,8 +19,10 @@ public final class DatagramProtection {
   private var message = ByteBuffer()
   /// Header and data on their way into a message.
   private var assembly = ByteBuffer()
-  /// Kept for its capacity.
+  // Kept for their capacity.
   private var outcomes: [UnwrapOutcome] = []
+  private var tokens: [Range<Int>] = []
+  private var plaintexts: [Range<Int>] = []
 
   /// Octets of storage that are kept for the next datagram; what a larger one needed is let go.
   private static let keptCapacity = 16 * 1_024
@@ -56,15 +58,22 @@ public final class DatagramProtection {
     let token = try Self.token(in: datagram)
     self.message.clear()
     self.message.writeImmutableBuffer(datagram)
-    var batch = TokenBatch(datagram: self.message, token: token)
-    // The batch has it alone: no copy is made when it is written to.
+    // Not earlier: the last batch had a part in them.
+    self.tokens.removeAll(keepingCapacity: true)
+    self.plaintexts.removeAll(keepingCapacity: true)
+    self.tokens.append(token)
+    var batch = TokenBatch(frames: self.message, tokens: self.tokens, plaintexts: self.plaintexts)
+    // The batch has them alone: no copy is made when they are written to.
     self.message = ByteBuffer()
+    self.plaintexts = []
     self.outcomes.removeAll(keepingCapacity: true)
     plaintext.clear()
     let failure = context.unwrap(&batch, into: &plaintext, outcomes: &self.outcomes)
-    let opened = batch.plaintexts.first
-    let storage = batch.takeStorage()
-    if let opened, let part = storage.getSlice(at: storage.readerIndex + opened.lowerBound, length: opened.count) {
+    let storage: ByteBuffer
+    (storage, self.plaintexts) = batch.takeParts()
+    if let opened = self.plaintexts.first,
+      let part = storage.getSlice(at: storage.readerIndex + opened.lowerBound, length: opened.count)
+    {
       plaintext.writeImmutableBuffer(part)
     }
     self.message = Self.kept(storage)
@@ -135,10 +144,7 @@ public final class DatagramProtection {
     self.assembly.clear()
     Self.assemble(data, header, into: &self.assembly)
     defer { self.assembly = Self.kept(self.assembly) }
-    let storage = datagram
-    // Nobody but the frames has it: it is used again.
-    datagram = ByteBuffer()
-    var frames = EncapsulatedFrames(reusing: storage)
+    var frames = EncapsulatedFrames(reusing: &datagram)
     do throws(SOCKSError) {
       try context.wrapDatagram(self.assembly, sealed: self.seals, into: &frames)
     } catch {

@@ -11,10 +11,12 @@ public struct EncapsulatedFrames {
     self.buffer = allocator.buffer(capacity: max(0, capacity))
   }
 
-  /// Writes into storage that has been used before: what the buffer holds is forgotten.
-  public init(reusing buffer: consuming ByteBuffer) {
-    buffer.clear()
+  /// Writes into storage that has been used before, and takes it away from `buffer`: what that holds is forgotten.
+  public init(reusing buffer: inout ByteBuffer) {
     self.buffer = buffer
+    // Cleared when nobody else has it: else new storage would take its place.
+    buffer = ByteBuffer()
+    self.buffer.clear()
   }
 
   /// Appends one message whose token `write` makes in place.

@@ -127,8 +127,8 @@ struct EncapsulationInbound {
     var plaintext = ByteBuffer()
     self.outcomes.removeAll(keepingCapacity: true)
     let failure = self.protection.unwrap(&batch, into: &plaintext, outcomes: &self.outcomes)
-    let inPlace = batch.plaintexts
-    self.incoming = batch.takeStorage()
+    let (frames, inPlace) = batch.takeParts()
+    self.incoming = frames
     if inPlace.isEmpty {
       return self.accept(&plaintext, end: end, into: &parts) ?? failure
     }

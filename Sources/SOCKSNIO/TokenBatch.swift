@@ -4,50 +4,31 @@ import NIOCore
 public struct TokenBatch {
   /// The frames. Unwrapping scrambles them, so they are nobody else's.
   private var frames: ByteBuffer
-  private let tokens: Tokens
+  /// Offsets from the first frame's first octet.
+  private let tokens: [Range<Int>]
   /// Where plaintext lies in the place of its token, for the tokens opened so far.
-  private(set) var plaintexts: [Range<Int>] = []
+  private(set) var plaintexts: [Range<Int>]
 
   /// Octets behind each token that an engine may write to, if it restores them.
   public static let slack = 4
 
-  /// Offsets from the first frame's first octet.
-  private enum Tokens {
-    /// One, for which no list is made.
-    case datagram(Range<Int>)
-    case stream([Range<Int>])
-  }
-
-  init(frames: ByteBuffer, tokens: [Range<Int>]) {
+  /// - Parameter plaintexts: an empty array, whose capacity is used.
+  init(frames: ByteBuffer, tokens: [Range<Int>], plaintexts: consuming [Range<Int>] = []) {
     self.frames = frames
-    self.tokens = .stream(tokens)
-  }
-
-  /// The token of one datagram.
-  init(datagram: ByteBuffer, token: Range<Int>) {
-    self.frames = datagram
-    self.tokens = .datagram(token)
+    self.tokens = tokens
+    self.plaintexts = plaintexts
   }
 
   /// The number of tokens.
-  public var count: Int {
-    switch self.tokens {
-    case .datagram: 1
-    case .stream(let tokens): tokens.count
-    }
-  }
+  public var count: Int { self.tokens.count }
 
   /// The octets of all tokens together: no more than this will be plaintext.
-  public var octets: Int {
-    switch self.tokens {
-    case .datagram(let token): token.count
-    case .stream(let tokens): tokens.reduce(0) { $0 + $1.count }
-    }
-  }
+  public var octets: Int { self.tokens.reduce(0) { $0 + $1.count } }
 
   /// Lends one token's octets for writing; nil for an index that is out of range.
   public mutating func withToken<Result>(at index: Int, _ body: (inout MutableRawSpan) -> Result) -> Result? {
-    guard let range = self.range(at: index) else { return nil }
+    guard self.tokens.indices.contains(index) else { return nil }
+    let range = self.tokens[index]
     var span = self.frames.mutableReadableBytesSpan
     guard range.upperBound <= span.byteCount else { return nil }
     var token = span._mutatingExtracting(range)
@@ -58,7 +39,7 @@ public struct TokenBatch {
   ///
   /// Behind the last token, too, there are ``slack`` octets.
   public mutating func withTokens<Result>(_ body: (inout MutableRawSpan, [Range<Int>]) -> Result) -> Result {
-    let tokens = self.ranges
+    let tokens = self.tokens
     let missing = (tokens.last?.upperBound ?? 0) + Self.slack - self.frames.readableBytes
     if missing > 0 { self.frames.writeRepeatingByte(0, count: missing) }
     defer { if missing > 0 { self.frames.moveWriterIndex(to: self.frames.writerIndex - missing) } }
@@ -70,20 +51,6 @@ public struct TokenBatch {
   /// none.
   public mutating func openedInPlace(_ plaintext: Range<Int>) { self.plaintexts.append(plaintext) }
 
-  /// Gives the storage back, its octets used up.
-  consuming func takeStorage() -> ByteBuffer { self.frames }
-
-  private var ranges: [Range<Int>] {
-    switch self.tokens {
-    case .datagram(let token): [token]
-    case .stream(let tokens): tokens
-    }
-  }
-
-  private func range(at index: Int) -> Range<Int>? {
-    switch self.tokens {
-    case .datagram(let token): index == 0 ? token : nil
-    case .stream(let tokens): tokens.indices.contains(index) ? tokens[index] : nil
-    }
-  }
+  /// Gives the storage back, its octets used up, and where plaintext lies in it.
+  consuming func takeParts() -> (frames: ByteBuffer, plaintexts: [Range<Int>]) { (self.frames, self.plaintexts) }
 }

@@ -44,8 +44,7 @@ enum Frames {
     var outcomes: [UnwrapOutcome] = []
     let error = protection.unwrap(&batch, into: &plaintext, outcomes: &outcomes)
     // Of an engine that opens tokens where they lie.
-    let inPlace = batch.plaintexts
-    let storage = batch.takeStorage()
+    let (storage, inPlace) = batch.takeParts()
     for range in inPlace {
       plaintext.writeBytes(storage.getBytes(at: storage.readerIndex + range.lowerBound, length: range.count) ?? [])
     }
