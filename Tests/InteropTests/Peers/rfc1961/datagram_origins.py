@@ -67,12 +67,7 @@ class DatagramOrigin:
                 octets, source = self.socket.recvfrom(LARGEST)
             except OSError:  # An ICMP error for an answer of ours.
                 continue
-            answer = self._answer(octets)
-            if answer is not None:
-                try:
-                    self.socket.sendto(answer, source)
-                except OSError:
-                    pass
+            # Before the answer: whoever gets that may ask at once what was recorded.
             with self._changed:
                 self.received += 1
                 if self._observe:
@@ -80,6 +75,12 @@ class DatagramOrigin:
                 else:
                     self.recorded = (self.recorded + [(octets, source)])[-self._keep :]
                 self._changed.notify_all()
+            answer = self._answer(octets)
+            if answer is not None:
+                try:
+                    self.socket.sendto(answer, source)
+                except OSError:
+                    pass
 
     def _answer(self, octets: bytes) -> bytes | None:
         if octets.startswith(b"silent:"):
