@@ -42,18 +42,7 @@ extension Principal: CustomStringConvertible {
   }
 
   private static func quote(_ octets: [UInt8]) -> String {
-    String(decoding: octets, as: UTF8.self).unicodeScalars.map { scalar in
-      switch scalar {
-      case "/", "@", "\\": "\\\(scalar)"
-      case "\n": "\\n"
-      case "\t": "\\t"
-      case "\u{8}": "\\b"
-      case "\0": "\\0"
-      case _ where scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value):
-        "\\u{\(String(scalar.value, radix: 16))}"
-      default: String(scalar)
-      }
-    }.joined()
+    NameText.escaped(octets, special: ["/", "@", "\\"])
   }
 }
 

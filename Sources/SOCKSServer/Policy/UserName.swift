@@ -18,18 +18,7 @@ extension UserName: CustomStringConvertible {
   /// The name as a rule has to write it behind `user:`. What divides a principal (`@`, `/`), what means something in a
   /// pattern (`*`, `\`) and what would spoil a line of log is escaped.
   public var description: String {
-    String(decoding: self.octets, as: UTF8.self).unicodeScalars.map { scalar in
-      switch scalar {
-      case "/", "@", "\\", "*": "\\\(scalar)"
-      case "\n": "\\n"
-      case "\t": "\\t"
-      case "\u{8}": "\\b"
-      case "\0": "\\0"
-      case _ where scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value):
-        "\\u{\(String(scalar.value, radix: 16))}"
-      default: String(scalar)
-      }
-    }.joined()
+    NameText.escaped(self.octets, special: ["/", "@", "\\", "*"])
   }
 }
 
