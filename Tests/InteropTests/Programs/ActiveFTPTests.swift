@@ -50,7 +50,7 @@ extension ProgramTests {
           arguments: [place, folder.path]
         ).succeed()
         _ = try await folder.makeRandom("served/file", octets: 3_000_000)
-        let port = try await Self.freePort()
+        let port = try await FreePort.find()
         try folder.write(
           """
           listen=YES
@@ -80,13 +80,6 @@ extension ProgramTests {
         await child.abandon()
         try await Script(text: #"rm -r "$1""#, arguments: [place]).succeed()
       }
-    }
-
-    /// vsftpd cannot be told to take a free one and say which.
-    static func freePort() async throws -> Int {
-      let program = "import socket; s = socket.socket(); s.bind(('127.0.0.1', 0)); print(s.getsockname()[1])"
-      let ending = try await Script(text: #"exec /usr/bin/python3 -c "$1""#, arguments: [program]).succeed()
-      return Int(ending.text.filter(\.isNumber)) ?? 0
     }
   }
 }

@@ -9,16 +9,16 @@ extension ProgramTests {
   @Suite struct DatagramProgramTests {
     /// A server of names that knows one, on a free port: `dnsmasq`.
     private func withNames<Result>(_ body: (_ port: Int) async throws -> Result) async throws -> Result {
-      let find =
-        #"exec /usr/bin/python3 -c 'import socket; s=socket.socket(2,2); s.bind(("127.0.0.1",0)); print(s.getsockname()[1])'"#
-      let port = Int(try await Script(text: find).succeed().text.trimming) ?? 0
+      let port = try await FreePort.find()
       let child = try await Child.start([
         "dnsmasq", "--keep-in-foreground", "--no-resolv", "--no-hosts", "--no-daemon", "--conf-file=/dev/null",
         "--listen-address=127.0.0.1", "--bind-interfaces", "--port=\(port)",
         "--address=/www.garter.test/192.0.2.7", "--pid-file=",
       ])
       do {
-        _ = try await child.diagnostics.first(within: .seconds(20)) { $0.contains("started") }
+        let started = try await child.diagnostics.first(within: .seconds(20)) { $0.contains("started") }
+        let account = await child.account
+        #expect(started != nil, "\(account)")
         let result = try await body(port)
         await child.abandon()
         return result

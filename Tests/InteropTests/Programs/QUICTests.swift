@@ -15,7 +15,7 @@ extension ProgramTests {
       try await Targets.run { targets in
         let folder = targets.folder
         let sum = try await folder.makeRandom("large", octets: 1_000_000)
-        let port = try await ActiveFTPTests.freePort()
+        let port = try await FreePort.find()
         let server = try await Child.start([
           "gtlsserver", "--quiet", "-d", folder.path, "127.0.0.1", "\(port)", folder.file("key"),
           folder.file("certificate"),
