@@ -233,10 +233,8 @@ public final class EncapsulationHandler: ChannelDuplexHandler {
     repeat {
       guard self.state == .protecting else { return }
       do throws(SOCKSError) {
-        guard let batch = try self.outbound.wrap(limit: Self.workPerTurn, allocator: context.channel.allocator) else {
-          break
-        }
-        self.send(batch, context)
+        let batch = try self.outbound.wrap(limit: Self.workPerTurn, allocator: context.channel.allocator)
+        if let batch { self.send(batch, context) }
       } catch {
         self.poison(error, context)
         return

@@ -38,6 +38,8 @@ public final class StreamRelaySession {
   private var client: ChannelHandlerContext?
   private var target: ChannelHandlerContext?
   private var onEnd: ((End) -> Void)?
+  /// What has come in one read and is not written yet, for each side that it goes to.
+  private var arriving = Arriving()
   private var idleTimer: Scheduled<Void>?
   private var lastActivity: NIODeadline
 
@@ -76,6 +78,7 @@ public final class StreamRelaySession {
     self.scheduleIdleTimer(self.limits.idle)
     if earlyData.readableBytes > 0 {
       self.received(earlyData, from: .client)
+      self.writeLast(from: .client)
       self.target?.flush()
     }
     if inputClosed { self.receivedEnd(from: .client) }
@@ -108,6 +111,13 @@ public final class StreamRelaySession {
     self.lastActivity = self.eventLoop.now
     self.relay.received(count, from: side)
     self.throttle?.received(count, from: side, now: self.lastActivity)
+    if let part = self.arriving.exchange(octets, from: side) { destination.write(NIOAny(part), promise: nil) }
+  }
+
+  /// A read may have come in many parts, as many as it had tokens: only the last one's writing is waited for.
+  private func writeLast(from side: StreamRelay.Side) {
+    guard let (last, count) = self.arriving.take(from: side), let destination = self.context(of: side.other)
+    else { return }
     let promise = destination.eventLoop.makePromise(of: Void.self)
     promise.futureResult.assumeIsolated().whenComplete { [weak self] result in
       guard let self else { return }
@@ -119,15 +129,18 @@ public final class StreamRelaySession {
         self.failed(side.other, (error as? SOCKSError) ?? SOCKSError(.connectionClosed, "\(error)"))
       }
     }
-    destination.write(NIOAny(octets), promise: promise)
+    destination.write(NIOAny(last), promise: promise)
   }
 
   func readCompleted(_ side: StreamRelay.Side) {
+    self.writeLast(from: side)
     self.context(of: side.other)?.flush()
     self.run(self.relay.readCompleted(side))
   }
 
   func receivedEnd(from side: StreamRelay.Side) {
+    self.writeLast(from: side)
+    self.context(of: side.other)?.flush()
     self.run(self.relay.receivedEnd(from: side))
     guard self.onEnd != nil else { return }
     self.idleTimer?.cancel()
@@ -176,8 +189,9 @@ public final class StreamRelaySession {
     let end = End(
       error: error, side: side, octetsFromClient: self.relay.octetsFromClient,
       octetsFromTarget: self.relay.octetsFromTarget)
+    // What came before a fault is good; it may have come with it, in one read.
+    for side in StreamRelay.Side.allCases { self.writeLast(from: side) }
     for context in [self.client, self.target].compactMap({ $0 }) {
-      // What came before a fault is good; it may have come with it, in one read.
       context.flush()
       if error != nil { Self.prepareReset(context.channel) }
       context.close(promise: nil)

@@ -67,17 +67,19 @@ import Testing
   @Test func promisesWaitForTheLastOctet() throws {
     let harness = try EncapsulationHarness()
     harness.wire.probe.holdsWrites = true
-    let big = Outcome(harness.write(pattern(3 * EncapsulationHandler.workPerTurn)))
+    let count = 5 * EncapsulationHandler.workPerTurn
+    let big = Outcome(harness.write(pattern(count)))
     let small = Outcome(harness.write([0x01]))
     harness.flush()
-    // The first part is written, and only that.
-    harness.wire.probe.completeWrites()
-    #expect(!big.hasSucceeded && !small.hasSucceeded)
+    // A long write takes several turns to make; the rest follows in one of its own.
+    #expect(harness.wire.probe.writes.isEmpty)
     harness.wire.loop.run()
+    harness.wire.probe.completeWrite()
     #expect(!big.hasSucceeded && !small.hasSucceeded)
     harness.wire.probe.completeWrites()
     #expect(big.hasSucceeded && small.hasSucceeded)
-    #expect(harness.sent?.reduce(0) { $0 + $1.plaintext.count } == 3 * EncapsulationHandler.workPerTurn + 1)
+    #expect(harness.wire.probe.writes.count == 2)
+    #expect(harness.sent?.reduce(0) { $0 + $1.plaintext.count } == count + 1)
   }
 
   /// Runs the loop and returns the work of each turn: what is enqueued in one turn runs in the next one.
@@ -109,6 +111,25 @@ import Testing
     let turns = workPerTurn(harness, { harness.protection.wrapWork }, first: { harness.flush() })
     #expect(turns.reduce(0, +) == 1_000_000)
     #expect(turns.filter { $0 > 0 }.count == 4 && turns.allSatisfy { $0 <= EncapsulationHandler.workPerTurn })
+    #expect(harness.wire.probe.writes.count == 1)
+  }
+
+  /// What has been wrapped and waits for the rest is sent before the channel ends, and dies with a fault.
+  @Test(arguments: [true, false]) func aLongWriteThatIsNotWholeYet(isSound: Bool) throws {
+    let harness = try EncapsulationHarness()
+    let outcome = Outcome(harness.write(pattern(900_000)))
+    harness.flush()
+    #expect(
+      harness.protection.wrapWork.reduce(0, +) == EncapsulationHandler.workPerTurn && harness.wire.probe.octets.isEmpty)
+    if isSound {
+      harness.wire.channel.close(promise: nil)
+      #expect(harness.sent?.reduce(0) { $0 + $1.plaintext.count } == 900_000 && outcome.hasSucceeded)
+    } else {
+      harness.wire.channel.pipeline.fireChannelRead(ByteBuffer(bytes: [0x01, 0xff]))
+      harness.wire.channel.pipeline.fireChannelReadComplete()
+      harness.wire.loop.run()
+      #expect(harness.wire.probe.octets.isEmpty && outcome.hasFailed)
+    }
   }
 
   @Test(arguments: [true, false])

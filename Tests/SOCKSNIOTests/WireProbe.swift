@@ -39,6 +39,12 @@ final class WireProbe: ChannelOutboundHandler {
 
   func forget() { self.events = [] }
 
+  /// Completes the first that is held.
+  func completeWrite() {
+    guard !self.held.isEmpty else { return }
+    self.held.removeFirst()?.succeed()
+  }
+
   func completeWrites() {
     let held = self.held
     self.held = []

@@ -1,4 +1,5 @@
 import CBenchmark
+import Glibc
 
 /// Measures what the project promises about speed, everything in one run.
 ///
@@ -16,6 +17,16 @@ struct Benchmarks {
       progress(Options.usage)
       return exitWithUsage()
     }
+    do {
+      try await Self.run(options)
+    } catch {
+      progress("benchmarks: \(error)")
+      exit(1)
+    }
+  }
+
+  private static func run(_ options: Options) async throws {
+    if let folder = options.output { try Report.expectFolder(folder) }
     let machine = Machine()
     let stage = try await Stage.start(options)
     do {

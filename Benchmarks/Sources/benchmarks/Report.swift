@@ -1,4 +1,5 @@
 import CBenchmark
+import Glibc
 
 /// All rounds together.
 struct Report {
@@ -48,6 +49,14 @@ struct Report {
       }
     }
     return found
+  }
+
+  /// Known before minutes of measuring.
+  static func expectFolder(_ folder: String) throws {
+    let path = "\(folder)/results.json"
+    guard access(folder, W_OK) == 0, access(path, W_OK) == 0 || access(path, F_OK) != 0 else {
+      throw BenchmarkError("cannot write \(path): --output takes a folder that exists")
+    }
   }
 
   func write(to folder: String) throws {
