@@ -73,6 +73,10 @@ public struct ProviderSelfTest {
 
   static func randomOctets(_ count: Int) -> [UInt8] {
     var generator = SystemRandomNumberGenerator()
-    return (0..<count).map { _ in UInt8.random(in: 0...255, using: &generator) }
+    // Each word is a system call.
+    return (0..<(count + 7) / 8).flatMap { _ in
+      let word = generator.next()
+      return (0..<8).map { UInt8(truncatingIfNeeded: word >> ($0 * 8)) }
+    }.dropLast((8 - count % 8) % 8)
   }
 }
