@@ -1,11 +1,12 @@
 # Two commands do all the set-up on Debian 12 with Swift 6.3: `make demo` and `make test`.
 
-.PHONY: help build demo demo-once test instructions bench format clean
+.PHONY: help build demo demo-once test sanitize instructions bench format clean
 
 help:
 	@echo 'make demo       see it work: realm, gateway, bridge, a protected transfer; stays up'
 	@echo 'make demo-once  the same, ends after the proof'
 	@echo 'make test       every test, whole programs and a real Kerberos realm included'
+	@echo 'make sanitize   the tests of what is unsafe, with the compiler watching over memory and arithmetic'
 	@echo 'make build      the programs garterd and garter, optimised'
 	@echo 'make instructions  count instructions and allocations of single pieces, under valgrind'
 	@echo 'make bench      throughput, latency and memory, as ratios; OUT=docs/performance writes table and plot there'
@@ -27,6 +28,10 @@ demo-once:
 test:
 	dev/install-packages test
 	dev/test
+
+sanitize:
+	dev/install-packages test
+	dev/sanitize
 
 instructions:
 	dev/install-packages test

@@ -172,7 +172,7 @@ extension ProgramTests {
     @Test(.timeLimit(.minutes(10))) func theStopWithManyTransfers() async throws {
       // Each way.
       let (octets, stalled) = (Self.relays > 100 ? 2 << 20 : 8 << 20, 5)
-      let drain = Self.relays > 100 ? 240 : 20
+      let drain = Self.relays > 100 ? 90 : 20
       _ = try? DescriptorLimit.raise()
       let gateway = try await Gateway.start(GatewayConfiguration(timeouts: ["drain: \(drain)s"]))
       let options = ["--quiet", "--maximum-connections", "\(Self.relays + stalled)"]
