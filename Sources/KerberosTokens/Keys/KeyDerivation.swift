@@ -18,12 +18,35 @@ enum KeyDerivation {
     from key: UnsafeRawBufferPointer, type: EncryptionType, usage: UInt32, purpose: Purpose,
     to target: UnsafeMutableRawBufferPointer
   ) -> Bool {
-    let label = [24, 16, 8, 0].map { UInt8(usage >> $0 & 0xff) } + [purpose.rawValue]
     switch type {
-    case .aes128SHA1, .aes256SHA1: return unsafe derivedByCipher(key, NFold.fold(label, to: 16), target)
-    case .aes128SHA256, .aes256SHA384: return unsafe derivedByHash(key, type.hash, label, target)
+    case .aes128SHA1, .aes256SHA1:
+      let label = Label(usage: usage, purpose: purpose)
+      return unsafe derivedByCipher(key, foldedLabels[label] ?? label.folded, target)
+    case .aes128SHA256, .aes256SHA384:
+      return unsafe derivedByHash(key, type.hash, Label(usage: usage, purpose: purpose).octets, target)
     }
   }
+
+  /// The constant of a key.
+  private struct Label: Hashable {
+    var usage: UInt32
+    var purpose: Purpose
+
+    var octets: [UInt8] { [24, 16, 8, 0].map { UInt8(usage >> $0 & 0xff) } + [purpose.rawValue] }
+    var folded: [UInt8] { NFold.fold(octets, to: 16) }
+  }
+
+  /// Those of every session: folding one takes longer than what is done with it.
+  private static let foldedLabels = {
+    var folded: [Label: [UInt8]] = [:]
+    for usage in [DirectionKeys.Usage.acceptorSeal, .initiatorSeal] {
+      for purpose in [Purpose.checksum, .encryption, .integrity] {
+        let label = Label(usage: usage.rawValue, purpose: purpose)
+        folded[label] = label.folded
+      }
+    }
+    return folded
+  }()
 
   /// DR: K1 = E(key, n-fold(constant)), K2 = E(key, K1), …
   private static func derivedByCipher(
