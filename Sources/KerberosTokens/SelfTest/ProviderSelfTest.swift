@@ -76,7 +76,7 @@ public struct ProviderSelfTest {
     // Each word is a system call.
     return (0..<(count + 7) / 8).flatMap { _ in
       let word = generator.next()
-      return (0..<8).map { UInt8(truncatingIfNeeded: word >> ($0 * 8)) }
+      return (0..<8).map { UInt8(word >> ($0 * 8) & 0xff) }
     }.dropLast((8 - count % 8) % 8)
   }
 }

@@ -15,13 +15,15 @@ public enum SecretInput {
     guard unsafe tcgetattr(STDIN_FILENO, &before) == 0 else { throw SystemError.last }
     var silent = before
     unsafe cfmakeraw(&silent)
-    guard unsafe tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent) == 0 else { throw SystemError.last }
-    defer {
-      _ = unsafe tcsetattr(STDIN_FILENO, TCSAFLUSH, &before)
-      self.show("\n")
+    return try TerminalRestorer.restoring(before) { () throws(SystemError) in
+      guard unsafe tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent) == 0 else { throw SystemError.last }
+      defer {
+        _ = unsafe tcsetattr(STDIN_FILENO, TCSAFLUSH, &before)
+        self.show("\n")
+      }
+      self.show(prompt)
+      return try self.readTypedLine()
     }
-    self.show(prompt)
-    return try self.readTypedLine()
   }
 
   /// In raw mode the keys that edit a line are ours to follow.

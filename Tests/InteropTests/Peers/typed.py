@@ -33,7 +33,7 @@ def until(terminal: int, shown: bytearray, prompt: bytes | None, deadline: float
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--file", help="opened before, and read again afterwards by the same descriptor")
-    parser.add_argument("--type", action="append", default=[], help="typed at the next prompt; Python's escapes")
+    parser.add_argument("--type", action="append", default=[], help="typed at the next prompt; Python's escapes. `signal:NAME` sends one")
     parser.add_argument("command", nargs="+")
     options = parser.parse_args()
     held = os.open(options.file, os.O_RDONLY) if options.file and os.path.exists(options.file) else None
@@ -59,7 +59,10 @@ def main() -> None:
             result["prompts"] += 1
             result["silent"].append(not termios.tcgetattr(command_side)[3] & termios.ECHO)
             shown += b"|"
-            os.write(terminal, text.encode().decode("unicode_escape").encode())
+            if text.startswith("signal:"):
+                os.kill(child, signal.Signals[text.removeprefix("signal:")])
+            else:
+                os.write(terminal, text.encode().decode("unicode_escape").encode())
         # The command's side stays open here, so the end is the command's own.
         status = None
         while status is None:

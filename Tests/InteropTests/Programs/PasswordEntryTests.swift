@@ -28,7 +28,7 @@ extension ProgramTests {
 
     /// Name and mode of every file in the folder.
     static func listing(_ folder: Folder) async throws -> String {
-      try await Script(text: #"cd "$1" && stat -c '%n %a' *"#, arguments: [folder.path]).succeed().text
+      try await Script(text: #"cd "$1" && find . -type f -printf '%P %m\n'"#, arguments: [folder.path]).succeed().text
     }
 
     static func contents(_ folder: Folder) async throws -> String {
@@ -44,6 +44,15 @@ extension ProgramTests {
         // For its owner alone, whatever the mask, and with nothing left beside it.
         #expect(try await Self.listing(folder) == "passwords 600\n")
         #expect(try await Self.contents(folder).hasPrefix("alice:$7$"))
+      }
+    }
+
+    @Test(.timeLimit(.minutes(1)), arguments: [("SIGTERM", 15), ("SIGHUP", 1), ("SIGINT", 2), ("SIGQUIT", 3)])
+    func aSignalAtThePromptLeavesTheTerminalAsItWas(name: String, number: Int) async throws {
+      try await Folder.lend { folder in
+        let seen = try await Self.type(folder, "signal:\(name)")
+        #expect(seen.status == -number && seen.isSilent, "\(seen)")
+        #expect(try await Self.listing(folder) == "")
       }
     }
 
