@@ -12,7 +12,7 @@ extension ProgramTests {
       let port = try await FreePort.find()
       let child = try await Child.start([
         "dnsmasq", "--keep-in-foreground", "--no-resolv", "--no-hosts", "--no-daemon", "--conf-file=/dev/null",
-        "--listen-address=127.0.0.1", "--bind-interfaces", "--port=\(port)",
+        "--listen-address=127.0.0.1", "--listen-address=::1", "--bind-interfaces", "--port=\(port)",
         "--address=/www.garter.test/192.0.2.7", "--pid-file=",
       ])
       do {
@@ -53,6 +53,20 @@ extension ProgramTests {
           }
           child.child.signal(.terminate)
           #expect(try await child.child.ended(within: .seconds(20)) == .exited(0))
+        }
+      }
+    }
+
+    @Test(.timeLimit(.minutes(1))) func digAsksOverIPv6() async throws {
+      try await self.withNames { names in
+        try await self.withGateway { gateway in
+          let child = try await GarterUDP.start(
+            gateway: gateway.address, target: "::1", port: names, ["--listen", "[::1]:0"])
+          let port = child.address.split(separator: ":").last ?? ""
+          let ending = try await Script(text: "exec dig @::1 -p \(port) +short +tries=1 +time=10 www.garter.test").run()
+          let account = await child.child.account
+          #expect(child.address.hasPrefix("[::1]:") && ending.text.trimming == "192.0.2.7", "\(ending) \(account)")
+          await child.child.abandon()
         }
       }
     }
@@ -129,6 +143,40 @@ extension ProgramTests {
       print("silence" if os.waitpid(child, 0)[1] == 0 else "heard", end=" ")
       s.sendto(query, ("127.0.0.1", int(sys.argv[2])))
       print("answer" if b"\\xc0\\0\\2\\7" in s.recvfrom(2000)[0] else "nonsense")
+      """
+
+    /// PySocks cannot do that: a program that needs no library for it.
+    @Test(.timeLimit(.minutes(1))) func datagramsThroughTheBridgeOverIPv6() async throws {
+      try await self.withNames { names in
+        try await self.withGateway { gateway in
+          try await GarterBridge.run(gateway: gateway.address, options: ["--listen", "[::1]:0"]) { bridge in
+            let port = bridge.address.split(separator: ":").last ?? ""
+            let ending = try await Script(
+              text: #"exec /usr/bin/python3 -c "$@""#, arguments: [Self.overIPv6, "\(port)", "\(names)"]
+            ).run()
+            let account = await bridge.child.account
+            #expect(bridge.address.hasPrefix("[::1]:") && ending.text.trimming == "answer", "\(ending) \(account)")
+          }
+        }
+      }
+    }
+
+    private static let overIPv6 = """
+      import socket, sys
+      bridge, names = int(sys.argv[1]), int(sys.argv[2])
+      query = b"\\x12\\x34\\1\\0\\0\\1\\0\\0\\0\\0\\0\\0\\3www\\6garter\\4test\\0\\0\\1\\0\\1"
+      local = socket.inet_pton(socket.AF_INET6, "::1")
+      s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+      s.settimeout(10)
+      s.bind(("::1", 0))
+      control = socket.create_connection(("::1", bridge), 10)
+      control.sendall(b"\\5\\1\\0\\5\\3\\0\\4" + local + s.getsockname()[1].to_bytes(2, "big"))
+      reply = control.makefile("rb").read(24)
+      assert reply[:6] == b"\\5\\0\\5\\0\\0\\4" and reply[6:22] == local, reply
+      header = b"\\0\\0\\0\\4" + local + names.to_bytes(2, "big")
+      s.sendto(header + query, ("::1", int.from_bytes(reply[22:], "big")))
+      answer = s.recv(2000)
+      print("answer" if answer.startswith(header) and b"\\xc0\\0\\2\\7" in answer else "nonsense")
       """
 
     /// What active FTP does: the program learns where the gateway listens, and the peer connects there.

@@ -6,6 +6,7 @@ extension ProgramTests {
   @Suite struct EngineTests {
     /// What `GARTER_ENGINE_WITHOUT` leaves aside, and what the start line must not speak of then.
     private static let lesserMachines: [(without: String, unspoken: [String])] = [
+      ("", []),
       ("avx512", ["AVX-512"]),
       ("avx512,sha", ["AVX-512", "VAES", "SHA"]),
       ("avx512,sha,avx2", ["AVX-512", "AVX2", "VAES", "SHA"]),
