@@ -25,12 +25,10 @@ extension ProgramTests {
     }
 
     @Test(.timeLimit(.minutes(1))) func aMaskThatIsNone() async throws {
-      let program = try Programs.garterd()
-      let ending = try await Script(
-        text: #"exec "$1" run --config /dev/null"#, arguments: [program],
-        environment: ["GARTER_ENGINE_WITHOUT": "avx1024"]
-      ).run()
-      #expect(ending.status == .exited(78) && ending.diagnostics.contains("GARTER_ENGINE_WITHOUT takes"), "\(ending)")
+      let error = await #expect(throws: GatewayError.self) {
+        _ = try await Gateway.start(through: ["env", "GARTER_ENGINE_WITHOUT=avx1024"])
+      }
+      #expect(error?.account.contains("GARTER_ENGINE_WITHOUT takes") == true, "\(error?.account ?? "started")")
     }
 
     /// Libraries with the soname of the one that was there at build time. What is in them is never called but for the
