@@ -52,6 +52,37 @@ import Testing
     #expect(harness.client.probe.streamBeginnings == 1 && harness.target.probe.streamBeginnings == 1)
   }
 
+  /// One read may come in many parts: all of them cross in order, whatever comes behind them before the read is complete,
+  /// and count as unwritten until the last one is written.
+  @Test(arguments: StreamRelay.Side.allCases, ["complete", "end", "fault"])
+  func partsOfOneRead(side: StreamRelay.Side, behind: String) throws {
+    let harness = try Harness()
+    let (near, far) = side == .client ? (harness.client, harness.target) : (harness.target, harness.client)
+    let reads = near.probe.reads
+    far.probe.holdsWrites = true
+    for count in [1, 600, 500] {
+      near.channel.pipeline.fireChannelRead(ByteBuffer(repeating: UInt8(count % 251), count: count))
+    }
+    switch behind {
+    case "complete": near.channel.pipeline.fireChannelReadComplete()
+    case "end": near.channel.pipeline.fireUserInboundEventTriggered(ChannelEvent.inputClosed)
+    default: near.channel.pipeline.fireErrorCaught(SOCKSError(.protectionFailed))
+    }
+    #expect(far.probe.writes.map(\.count) == [1, 600, 500])
+    if behind == "complete" {
+      // More than the mark waits.
+      #expect(near.probe.reads == reads)
+      far.probe.completeWrites()
+      #expect(near.probe.reads == reads + 1)
+    }
+    if behind == "end" {
+      #expect(!far.probe.isOutputClosed)
+      far.probe.completeWrites()
+      #expect(far.probe.isOutputClosed)
+    }
+    if behind == "fault" { #expect(harness.ends.map(\.error?.code) == [.protectionFailed]) }
+  }
+
   @Test func earlyDataGoesFirst() throws {
     let harness = try Harness(earlyData: [0x01, 0x02])
     harness.client.receive([0x03])
