@@ -85,6 +85,8 @@ import Testing
 
   @Test func earlyDataGoesFirst() throws {
     let harness = try Harness(earlyData: [0x01, 0x02])
+    // At once: nothing else may come.
+    #expect(harness.target.probe.writes == [[0x01, 0x02]])
     harness.client.receive([0x03])
     #expect(harness.target.probe.writes == [[0x01, 0x02], [0x03]])
     #expect(harness.session?.octetsFromClient == 3)
