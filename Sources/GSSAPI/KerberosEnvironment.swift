@@ -5,6 +5,7 @@
 #elseif canImport(Darwin)
   internal import Darwin
 #endif
+internal import CGSSAPI
 internal import Synchronization
 
 /// The process's environment, as far as the Kerberos library reads its configuration from there.
@@ -46,7 +47,28 @@ public enum KerberosEnvironment {
     state.withLock { state in
       if case .untouched = state { state = .inUse }
     }
+    configuration.keep()
   }
+
+  /// The library's configuration, kept in memory.
+  ///
+  /// The library forgets what it has read from `krb5.conf` and the files that this includes with the last of its own
+  /// contexts, and makes and frees several of them in one handshake: without one that stays, it would read the files
+  /// again for each client. It looks for changes once a second, whoever has a context.
+  @safe
+  private struct KeptConfiguration: @unchecked Sendable {
+    /// Nobody does anything with it. Nil when the configuration cannot be read: then each call says so.
+    private let context: krb5_context?
+
+    init() {
+      var context: krb5_context?
+      unsafe self.context = krb5_init_context(&context) == 0 ? context : nil
+    }
+
+    func keep() {}
+  }
+
+  private static let configuration = KeptConfiguration()
 
   private static func isValid(name: String) -> Bool {
     !name.isEmpty && !name.utf8.contains { $0 == 0 || $0 == UInt8(ascii: "=") }
