@@ -87,12 +87,8 @@ final class Establishment<Pending: ~Copyable & Sendable>: ContextEstablishment {
       return .continueNeeded(token: ByteBuffer(bytes: token))
     case .complete(let box, let attributes, let token):
       guard let context = box.take() else { return .failed(SOCKSError(.unreachableState, "the context is gone")) }
-      do throws(SOCKSError) {
-        let protection = try self.tokens.protection(of: context, on: self.eventLoop)
-        return .complete(attributes, token: token.map { ByteBuffer(bytes: $0) }, protection)
-      } catch {
-        return .failed(error)
-      }
+      let protection = self.tokens.protection(of: context, on: self.eventLoop)
+      return .complete(attributes, token: token.map { ByteBuffer(bytes: $0) }, protection)
     case .failed(let error):
       return .failed(error)
     }

@@ -9,22 +9,12 @@ import SOCKSNIO
 /// Larger tokens are as good as several with this engine, so plaintext is cut into the largest that fit.
 final class SystemProtection: PerMessageProtection {
   private var context: GSSSecurityContext
-  /// The most plaintext in one message; the difference to the message's limit is what a token adds.
-  private let maximumSigned: Int
-  private let maximumSealed: Int
+  /// The most plaintext in one message, once it has been asked for: most sessions leave the library before. The difference
+  /// to the message's limit is what a token adds.
+  private var maximumSigned: Int?
+  private var maximumSealed: Int?
 
-  /// - Throws: `protectionFailed` when the library cannot say how much fits a message.
-  init(_ context: consuming GSSSecurityContext) throws(SOCKSError) {
-    do throws(GSSError) {
-      self.maximumSigned = try context.maximumPlaintext(tokenLimit: GSSMessage.maximumTokenLength, confidential: false)
-      self.maximumSealed =
-        context.flags.contains(.confidentiality)
-        ? try context.maximumPlaintext(tokenLimit: GSSMessage.maximumTokenLength, confidential: true) : 0
-    } catch {
-      throw SOCKSError(protecting: error)
-    }
-    self.context = context
-  }
+  init(_ context: consuming GSSSecurityContext) { self.context = context }
 
   let engine = "system"
 
@@ -51,11 +41,23 @@ final class SystemProtection: PerMessageProtection {
     try self.appendToken(plaintext, sealed: sealed, maximum: maximum, to: &frames)
   }
 
+  /// - Throws: `protectionFailed` when the library cannot say how much fits a message, and for a context that cannot
+  ///   protect messages so.
   private func maximumPlaintext(sealed: Bool) throws(SOCKSError) -> Int {
-    let maximum = sealed ? self.maximumSealed : self.maximumSigned
-    guard maximum > 0 else { throw SOCKSError(.protectionFailed, "the context cannot protect messages as agreed") }
+    if let known = sealed ? self.maximumSealed : self.maximumSigned { return known }
+    guard !sealed || self.context.flags.contains(.confidentiality) else { throw Self.cannotProtect }
+    let maximum: Int
+    do throws(GSSError) {
+      maximum = try self.context.maximumPlaintext(tokenLimit: GSSMessage.maximumTokenLength, confidential: sealed)
+    } catch {
+      throw SOCKSError(protecting: error)
+    }
+    guard maximum > 0 else { throw Self.cannotProtect }
+    if sealed { self.maximumSealed = maximum } else { self.maximumSigned = maximum }
     return maximum
   }
+
+  private static let cannotProtect = SOCKSError(.protectionFailed, "the context cannot protect messages as agreed")
 
   private func appendToken(
     _ plaintext: ByteBuffer, sealed: Bool, maximum: Int, to frames: inout EncapsulatedFrames

@@ -90,8 +90,8 @@ public final class TokenEngine: Sendable {
   /// The protection of a context that belongs to this loop, on which this is called.
   func protection(
     of context: consuming GSSSecurityContext, on eventLoop: any EventLoop
-  ) throws(SOCKSError) -> any PerMessageProtection {
-    let library = try SystemProtection(context)
+  ) -> any PerMessageProtection {
+    let library = SystemProtection(context)
     guard let provider = self.provider(on: eventLoop) else { return library }
     return EstablishedProtection(library, tokens: self, provider: provider)
   }
