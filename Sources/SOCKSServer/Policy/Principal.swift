@@ -30,9 +30,10 @@ public struct Principal: Hashable, Sendable {
   public static let maximumDisplayedOctets = 4096
 
   /// Anonymous tickets (RFC 8062) are for `WELLKNOWN/ANONYMOUS`, in a realm of that kind or in the client's own.
-  var isAnonymous: Bool {
-    components == [Array("WELLKNOWN".utf8), Array("ANONYMOUS".utf8)] || realm == Array("WELLKNOWN:ANONYMOUS".utf8)
-  }
+  var isAnonymous: Bool { components == Self.anonymousComponents || realm == Self.anonymousRealm }
+
+  private static let anonymousComponents = [Array("WELLKNOWN".utf8), Array("ANONYMOUS".utf8)]
+  private static let anonymousRealm = Array("WELLKNOWN:ANONYMOUS".utf8)
 }
 
 extension Principal: CustomStringConvertible {
