@@ -34,11 +34,11 @@ extension Stage {
     defer { gateway.end() }
     let way = gateway.way(level: 2)
     // What every first session brings with it: libraries, tables, threads.
-    let first = try Self.open(way, 16)
-    defer { Self.close(first) }
+    let first = try Self.openIdle(way, 16)
+    defer { Self.closeIdle(first) }
     let before = gateway.child.resident
-    let opened = try Self.open(way, sessions)
-    defer { Self.close(opened) }
+    let opened = try Self.openIdle(way, sessions)
+    defer { Self.closeIdle(opened) }
     func record(isUsed: Bool) {
       let row = Self.memoryRow(gateway.name, sessions: sessions, isUsed: isUsed)
       // What is only put off may happen.
@@ -56,17 +56,17 @@ extension Stage {
     record(isUsed: true)
   }
 
-  private static func open(_ way: bench_way, _ count: Int) throws -> [OpaquePointer?] {
+  static func openIdle(_ way: bench_way, _ count: Int) throws -> [OpaquePointer?] {
     var connections = [OpaquePointer?](repeating: nil, count: count)
     let opened = bench_open_idle(way, count, &connections)
     guard opened == count else {
-      Self.close(Array(connections.prefix(opened)))
+      Self.closeIdle(Array(connections.prefix(opened)))
       throw BenchmarkError("only \(opened) of \(count) sessions could be opened")
     }
     return connections
   }
 
-  private static func close(_ connections: [OpaquePointer?]) {
+  static func closeIdle(_ connections: [OpaquePointer?]) {
     for connection in connections { bench_close(connection) }
   }
 }

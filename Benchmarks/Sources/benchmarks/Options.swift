@@ -20,8 +20,8 @@ enum Scenario: String, CaseIterable {
 struct Options {
   static let usage = """
     usage: benchmarks [SCENARIO…] [--rounds N] [--milliseconds N] [--engines NAME,…] [--levels N,…]
-                      [--connections N,…] [--handshakes N] [--round-trips N] [--sessions N,…]
-                      [--traffic-sessions N] [--megabytes N] [--limits TEXT] [--programs FOLDER] [--output FOLDER]
+                      [--connections N,…] [--handshakes N] [--idle-beside N] [--round-trips N]
+                      [--sessions N,…] [--traffic-sessions N] [--megabytes N] [--limits TEXT] [--programs FOLDER] [--output FOLDER]
     scenarios: library, engine, clear, streams, handshakes, round-trips, memory; all when none is named
     """
 
@@ -37,6 +37,8 @@ struct Options {
   var connections = [1, 8, 64]
   /// Sessions made and closed, for 16 at once; a quarter of them for one at a time.
   var handshakes = 4_000
+  /// Sessions that do nothing while others are made and closed, for one more row.
+  var idleBeside = 4_000
   var roundTrips = 1_000
   /// Idle sessions.
   var sessions = [1_000, 10_000, 50_000]
@@ -84,6 +86,7 @@ struct Options {
     case ("--rounds", let number?): self.rounds = number
     case ("--milliseconds", let number?): self.milliseconds = number
     case ("--handshakes", let number?): self.handshakes = number
+    case ("--idle-beside", let number?): self.idleBeside = number
     case ("--round-trips", let number?): self.roundTrips = number
     case ("--traffic-sessions", let number?): self.trafficSessions = number
     case ("--megabytes", let number?): self.megabytes = number
