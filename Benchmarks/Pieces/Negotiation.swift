@@ -6,11 +6,12 @@ import SOCKSNIO
 /// A whole session of a client: method, context, level 2, CONNECT, reply, and its end.
 enum Negotiation {
   static func run(_ times: Int) throws {
-    for _ in 0..<times { try self.runOnce() }
+    let loop = EmbeddedEventLoop()
+    let timers = CoarseTimers(eventLoop: loop)
+    for _ in 0..<times { try self.runOnce(loop, timers) }
   }
 
-  private static func runOnce() throws {
-    let loop = EmbeddedEventLoop()
+  private static func runOnce(_ loop: EmbeddedEventLoop, _ timers: CoarseTimers) throws {
     let delegate = Delegate(loop)
     let handler = ServerNegotiationHandler(
       configuration: ServerNegotiation.Configuration(
@@ -18,7 +19,8 @@ enum Negotiation {
         gss: .init(
           levels: [.integrity, .confidentiality, .selective], requirements: .acceptor(servedNames: ["socks"]),
           maximumRounds: 1)),
-      timeouts: NegotiationTimeouts(), selective: .unlessEncrypted, establishment: { Establishment(loop) },
+      timeouts: NegotiationTimeouts(), selective: .unlessEncrypted, timers: timers,
+      establishment: { Establishment(loop) },
       delegate: delegate)
     let (channel, wire) = try Wire.connected([handler], loop: loop)
     channel.receive(ByteBuffer(bytes: [0x05, 0x01, 0x01]))

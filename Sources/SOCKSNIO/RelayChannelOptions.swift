@@ -10,18 +10,42 @@ public enum RelayChannelOptions {
   public static func apply(
     to channel: any Channel, largestRead: Int = 1_024 * 1_024, keepalive: TCPKeepalive = TCPKeepalive()
   ) -> EventLoopFuture<Void> {
-    guard let options = channel.syncOptions else { return channel.eventLoop.makeSucceededVoidFuture() }
-    do {
-      try options.setOption(.autoRead, value: false)
-      try options.setOption(.allowRemoteHalfClosure, value: true)
-      // One message per read, and buffers that are given away: see GrowingReceiveAllocator.
-      try options.setOption(.maxMessagesPerRead, value: 1)
-      try options.setOption(.recvAllocator, value: GrowingReceiveAllocator(maximum: largestRead))
-      try options.setOption(.tcpOption(.tcp_nodelay), value: 1)
-      try keepalive.apply(to: options)
-      return channel.eventLoop.makeSucceededVoidFuture()
-    } catch {
-      return channel.eventLoop.makeFailedFuture(error)
+    channel.eventLoop.makeCompletedFuture {
+      guard let options = channel.syncOptions else { return }
+      try Self.setChannelOptions(options, largestRead: largestRead)
+      try Self.setSocketOptions(options, keepalive)
     }
+  }
+
+  /// Sets what a listener's connections have from their beginning: the system gives each of them the listener's socket
+  /// options. To be called in the initializer of the listening channel.
+  ///
+  /// - Parameter keepalive: how a peer that has silently gone is found.
+  public static func applyToListener(_ listener: any Channel, keepalive: TCPKeepalive = TCPKeepalive()) throws {
+    guard let options = listener.syncOptions else { return }
+    try Self.setSocketOptions(options, keepalive)
+  }
+
+  /// Sets the options of a channel that such a listener has just accepted.
+  ///
+  /// - Parameter largestRead: octets of the largest receive buffer.
+  public static func applyToAccepted(_ channel: any Channel, largestRead: Int = 1_024 * 1_024) throws {
+    guard let options = channel.syncOptions else { return }
+    try Self.setChannelOptions(options, largestRead: largestRead)
+  }
+
+  private static func setChannelOptions(_ options: any NIOSynchronousChannelOptions, largestRead: Int) throws {
+    try options.setOption(.autoRead, value: false)
+    try options.setOption(.allowRemoteHalfClosure, value: true)
+    // One message per read, and buffers that are given away: see GrowingReceiveAllocator.
+    try options.setOption(.maxMessagesPerRead, value: 1)
+    try options.setOption(.recvAllocator, value: GrowingReceiveAllocator(maximum: largestRead))
+  }
+
+  private static func setSocketOptions(
+    _ options: any NIOSynchronousChannelOptions, _ keepalive: TCPKeepalive
+  ) throws {
+    try options.setOption(.tcpOption(.tcp_nodelay), value: 1)
+    try keepalive.apply(to: options)
   }
 }

@@ -36,20 +36,23 @@ public final class ServerNegotiationHandler: ChannelInboundHandler, RemovableCha
   /// Where the negotiation was when the last event came: what a failure is reported with.
   private var phase: ServerNegotiation.Phase = .method
   private var timedPhase: ServerNegotiation.Phase?
-  private var timer: Scheduled<Void>?
+  private var timers: CoarseTimers?
+  private var timer: CoarseTimers.Timer?
   private var context: ChannelHandlerContext?
 
   /// - Parameters:
+  ///   - timers: of the channel's event loop, for all connections together; nil for exact ones of its own.
   ///   - establishment: makes an acceptor's context, when a client chooses GSS-API.
   ///   - delegate: kept weakly; the connection's session.
   public init(
     configuration: ServerNegotiation.Configuration, timeouts: NegotiationTimeouts,
-    selective: SelectiveSealing.Policy, establishment: @escaping () -> any ContextEstablishment,
-    delegate: any ServerNegotiationDelegate
+    selective: SelectiveSealing.Policy, timers: CoarseTimers? = nil,
+    establishment: @escaping () -> any ContextEstablishment, delegate: any ServerNegotiationDelegate
   ) {
     self.negotiation = ServerNegotiation(configuration: configuration)
     self.timeouts = timeouts
     self.selective = selective
+    self.timers = timers
     self.makeEstablishment = establishment
     self.delegate = delegate
   }
@@ -58,6 +61,7 @@ public final class ServerNegotiationHandler: ChannelInboundHandler, RemovableCha
 
   public func handlerAdded(context: ChannelHandlerContext) {
     self.context = context
+    self.timers = self.timers ?? CoarseTimers(eventLoop: context.eventLoop, isExact: true)
     if context.channel.isActive { self.begin(context) }
   }
 
@@ -316,7 +320,7 @@ public final class ServerNegotiationHandler: ChannelInboundHandler, RemovableCha
     self.state = .lingering(LingeringClose())
     self.buffer = ByteBuffer()
     context.close(mode: .output, promise: nil)
-    self.timer = context.eventLoop.assumeIsolated().scheduleTask(in: LingeringClose.timeout) { [weak self] in
+    self.timer = self.timers?.start(in: LingeringClose.timeout) { [weak self] in
       guard let self, let context = self.context else { return }
       self.close(context)
     }
@@ -364,7 +368,7 @@ public final class ServerNegotiationHandler: ChannelInboundHandler, RemovableCha
     let phase = self.negotiation.phase
     self.timedPhase = phase
     guard let timeout = self.timeouts.deadline(for: phase) else { return }
-    self.timer = context.eventLoop.assumeIsolated().scheduleTask(in: timeout) { [weak self] in
+    self.timer = self.timers?.start(in: timeout) { [weak self] in
       guard let self, let context = self.context else { return }
       self.interrupt(
         SOCKSError(.deadlinePassed, "the client did not finish its \(phase.rawValue) phase in time"), context)

@@ -40,18 +40,22 @@ public final class StreamRelaySession {
   private var onEnd: ((End) -> Void)?
   /// What has come in one read and is not written yet, for each side that it goes to.
   private var arriving = Arriving()
-  private var idleTimer: Scheduled<Void>?
+  private let timers: CoarseTimers
+  private var idleTimer: CoarseTimers.Timer?
   private var lastActivity: NIODeadline
 
   /// - Parameters:
+  ///   - timers: of the event loop, for all relays together; nil for exact ones of its own.
   ///   - throttle: makes reads wait.
   ///   - onEnd: called once, on the event loop.
   public init(
-    eventLoop: any EventLoop, limits: Limits, throttle: (any RelayThrottle)? = nil, onEnd: @escaping (End) -> Void
+    eventLoop: any EventLoop, limits: Limits, timers: CoarseTimers? = nil, throttle: (any RelayThrottle)? = nil,
+    onEnd: @escaping (End) -> Void
   ) {
     self.relay = StreamRelay(highWaterMark: limits.highWaterMark)
     self.limits = limits
     self.eventLoop = eventLoop
+    self.timers = timers ?? CoarseTimers(eventLoop: eventLoop, isExact: true)
     self.throttle = throttle
     self.lastActivity = eventLoop.now
     self.onEnd = onEnd
@@ -164,9 +168,10 @@ public final class StreamRelaySession {
     guard self.onEnd != nil else { return }
     if actions.contains(.readClient) { self.read(.client) }
     if actions.contains(.readTarget) { self.read(.target) }
+    // To close both sides ends their streams as well.
+    if actions.contains(.finish) { return self.finish(error: nil, side: nil) }
     if actions.contains(.endClientOutput) { self.client?.close(mode: .output, promise: nil) }
     if actions.contains(.endTargetOutput) { self.target?.close(mode: .output, promise: nil) }
-    if actions.contains(.finish) { self.finish(error: nil, side: nil) }
   }
 
   private func read(_ side: StreamRelay.Side) {
@@ -216,7 +221,7 @@ public final class StreamRelaySession {
   }
 
   private func scheduleIdleTimer(_ delay: TimeAmount) {
-    self.idleTimer = self.eventLoop.assumeIsolated().scheduleTask(in: delay) { [weak self] in
+    self.idleTimer = self.timers.start(in: delay) { [weak self] in
       guard let self, self.onEnd != nil else { return }
       let remaining = self.lastActivity + self.idleLimit - self.eventLoop.now
       guard remaining > .zero else {

@@ -144,7 +144,7 @@ import Testing
       second.receive([0x02])
       #expect(first.probe.octets == [0x01, 0x02])
       second.receiveEnd()
-      #expect(first.probe.isOutputClosed && first.probe.isClosed && second.probe.isClosed)
+      #expect(first.probe.isClosed && second.probe.isClosed)
       #expect(harness.ends.count == 1 && harness.ends.first?.error == nil && harness.ends.first?.side == nil)
       let end = try #require(harness.ends.first)
       #expect(end.octetsFromClient == (clientFirst ? 0 : 2) && end.octetsFromTarget == (clientFirst ? 2 : 0))

@@ -18,14 +18,18 @@ final class Listeners: Sendable {
   }
 
   /// Binds every address, or none.
+  ///
+  /// - Parameter keepalive: of the connections that are accepted.
   static func bind(
-    _ configured: [Configuration.Listener], group: any EventLoopGroup, registry: SessionRegistry
+    _ configured: [Configuration.Listener], keepalive: TCPKeepalive, group: any EventLoopGroup,
+    registry: SessionRegistry
   ) async throws -> Listeners {
     let services = ServicesCell()
     var channels: [any Channel] = []
     do {
       for listener in configured {
-        let bootstrap = Self.bootstrap(for: listener, group: group, registry: registry, services: services)
+        let bootstrap = Self.bootstrap(
+          for: listener, keepalive: keepalive, group: group, registry: registry, services: services)
         let address = listener.address
         do {
           channels.append(try await bootstrap.bind(to: SocketAddress(address.address, port: address.port)).get())
@@ -41,7 +45,8 @@ final class Listeners: Sendable {
   }
 
   private static func bootstrap(
-    for listener: Configuration.Listener, group: any EventLoopGroup, registry: SessionRegistry, services: ServicesCell
+    for listener: Configuration.Listener, keepalive: TCPKeepalive, group: any EventLoopGroup,
+    registry: SessionRegistry, services: ServicesCell
   ) -> ServerBootstrap {
     ServerBootstrap(group: group)
       .serverChannelOption(.backlog, value: Self.backlog)
@@ -51,6 +56,7 @@ final class Listeners: Sendable {
       .serverChannelOption(.maxMessagesPerRead, value: 1)
       .serverChannelInitializer { channel in
         channel.eventLoop.makeCompletedFuture {
+          try RelayChannelOptions.applyToListener(channel, keepalive: keepalive)
           try channel.pipeline.syncOperations.addHandler(AcceptLimitHandler(registry: registry))
         }
       }
@@ -58,10 +64,10 @@ final class Listeners: Sendable {
         guard let services = services.value else {
           return channel.eventLoop.makeFailedFuture(ChannelError.ioOnClosedChannel)
         }
-        return channel.eventLoop.makeCompletedFuture { try services.defence.admit(channel) }.flatMap { admission in
-          RelayChannelOptions.apply(to: channel, keepalive: services.keepalive).flatMapThrowing {
-            try Session.begin(on: channel, of: listener, services: services, admission: admission)
-          }
+        return channel.eventLoop.makeCompletedFuture {
+          let admission = try services.defence.admit(channel)
+          try RelayChannelOptions.applyToAccepted(channel)
+          try Session.begin(on: channel, of: listener, services: services, admission: admission)
         }
       }
   }

@@ -83,7 +83,9 @@ public final class ProxyServer: Service {
       self.configuration, logger: self.logger, now: self.surroundings.now, random: random,
       makeRoom: { registry.endUnauthenticated(random) })
     // Bound first, so that the policy knows where the gateway listens; accepting begins when everything is ready.
-    let listeners = try await Listeners.bind(self.configuration.listen, group: self.group, registry: registry)
+    let listeners = try await Listeners.bind(
+      self.configuration.listen, keepalive: TCPKeepalive(self.configuration.keepalive), group: self.group,
+      registry: registry)
     let addresses = listeners.addresses
     do {
       let services = SessionServices(

@@ -8,7 +8,8 @@ extension Session {
     self.limitLength()
     self.relayBegins()
     return StreamRelaySession(
-      eventLoop: self.channel.eventLoop, limits: self.services.relay, throttle: self.makeThrottle()
+      eventLoop: self.channel.eventLoop, limits: self.services.relay, timers: self.timers,
+      throttle: self.makeThrottle()
     ) { end in
       // Keeps the session until the relay has ended.
       self.relayEnded(end)

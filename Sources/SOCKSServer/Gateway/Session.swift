@@ -29,8 +29,9 @@ final class Session: ServerNegotiationDelegate {
   /// way to the target then.
   private var hasOpenRelay = false
   private var hasClosed = false
-  private var expiryTimer: Scheduled<Void>?
-  var lengthTimer: Scheduled<Void>?
+  let timers: CoarseTimers
+  private var expiryTimer: CoarseTimers.Timer?
+  var lengthTimer: CoarseTimers.Timer?
 
   /// Makes the session of a channel that a listener has just accepted, on its event loop.
   static func begin(
@@ -48,7 +49,7 @@ final class Session: ServerNegotiationDelegate {
     let client: IPAddress? = if case .address(let address)? = session.record.client?.host { address } else { nil }
     let handler = ServerNegotiationHandler(
       configuration: services.negotiation(for: listener.service(for: client)), timeouts: services.timeouts,
-      selective: services.selective,
+      selective: services.selective, timers: session.timers,
       establishment: { services.makeEstablishment(eventLoop) }, delegate: session)
     try channel.pipeline.syncOperations.addHandler(handler)
   }
@@ -57,6 +58,7 @@ final class Session: ServerNegotiationDelegate {
     self.channel = channel
     self.admission = admission
     self.services = services
+    self.timers = services.timers.timers(of: channel.eventLoop)
     self.record = SessionRecord(
       id: services.registry.makeID(), client: channel.remoteAddress.flatMap(SOCKSAddress.init),
       began: channel.eventLoop.now)
@@ -187,7 +189,7 @@ final class Session: ServerNegotiationDelegate {
     guard let lifetime = attributes.lifetime else { return }
     // The library adds the clock skew it allows to what is left of an acceptor's ticket.
     let remaining = max(0, Int64(lifetime) - self.services.clockSkew)
-    self.expiryTimer = self.channel.eventLoop.assumeIsolated().scheduleTask(in: .seconds(remaining)) { [weak self] in
+    self.expiryTimer = self.timers.start(in: .seconds(remaining)) { [weak self] in
       guard let self else { return }
       if self.services.closesOnExpiry {
         self.end(SOCKSError(.credentialsExpired, "the ticket has expired"))

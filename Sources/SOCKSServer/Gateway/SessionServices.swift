@@ -4,52 +4,36 @@ import SOCKSCore
 import SOCKSGSSAPI
 import SOCKSNIO
 
-/// What all sessions of a gateway share.
-struct SessionServices: Sendable {
+/// What all sessions of a gateway share: one object, since each session would otherwise hold on to all of its parts.
+final class SessionServices: Sendable {
   /// For a client that is served as RFC 1961 says; ``negotiation(for:)`` makes the others' of it.
-  var negotiation: ServerNegotiation.Configuration
+  let negotiation: ServerNegotiation.Configuration
   /// Nil where no listener takes passwords.
-  var passwords: PasswordCheck?
-  var timeouts: NegotiationTimeouts
-  var selective: SelectiveSealing.Policy
+  let passwords: PasswordCheck?
+  let timeouts: NegotiationTimeouts
+  let selective: SelectiveSealing.Policy
   /// Makes a context to accept, for a channel of this event loop.
-  var makeEstablishment: GatewaySurroundings.MakeEstablishment
-  var policy: AccessPolicy
-  var dialler: TargetDialler
-  var bind: BindServices
+  let makeEstablishment: GatewaySurroundings.MakeEstablishment
+  let policy: AccessPolicy
+  let dialler: TargetDialler
+  let bind: BindServices
   /// Where the gateway itself can be reached now.
-  var ownSockets: OwnSockets
-  var relay: StreamRelaySession.Limits
-  var associations: AssociationServices
+  let ownSockets: OwnSockets
+  let relay: StreamRelaySession.Limits
+  let timers = LoopTimers()
+  let associations: AssociationServices
   /// Whether a session ends with its ticket.
-  var closesOnExpiry: Bool
+  let closesOnExpiry: Bool
   /// Seconds that the library adds to an acceptor's lifetime.
-  var clockSkew: Int64
+  let clockSkew: Int64
   /// How long a relay may last, where its rule does not say.
-  var sessionLength: TimeAmount
-  var keepalive: TCPKeepalive
-  var defence: Defence
-  var accounts: PrincipalAccounts
+  let sessionLength: TimeAmount
+  let defence: Defence
+  let accounts: PrincipalAccounts
   /// By the rules' places in the policy.
-  var ruleBuckets: [Int: BandwidthBucket]
-  var registry: SessionRegistry
-  var logger: Logger
-}
-
-extension SessionServices {
-  /// How the negotiation with a client runs that is served so.
-  func negotiation(for service: ClientService) -> ServerNegotiation.Configuration {
-    var negotiation = self.negotiation
-    // Without a password file no password is right: the method is not offered.
-    negotiation.methods = service.methods.filter { $0 != .password || self.passwords != nil }.map(\.socksMethod)
-    negotiation.gss.compatibility = service.compatibility
-    if service.compatibility.contains(.unprotected), let servedNames = negotiation.gss.requirements.servedNames {
-      negotiation.gss.requirements = .acceptor(
-        servedNames: servedNames, allowsAnonymous: negotiation.gss.requirements.allowsAnonymous,
-        protectsMessages: false)
-    }
-    return negotiation
-  }
+  let ruleBuckets: [Int: BandwidthBucket]
+  let registry: SessionRegistry
+  let logger: Logger
 
   init(
     _ configuration: Configuration, makeEstablishment: @escaping GatewaySurroundings.MakeEstablishment,
@@ -73,12 +57,12 @@ extension SessionServices {
     self.selective = kerberos.selective.seal
     self.makeEstablishment = makeEstablishment
     self.policy = policy
-    self.keepalive = TCPKeepalive(configuration.keepalive)
+    let keepalive = TCPKeepalive(configuration.keepalive)
     self.dialler = TargetDialler(
-      lookup: lookup, timeout: TimeAmount(timeouts.connect), keepalive: self.keepalive, descriptors: descriptors)
+      lookup: lookup, timeout: TimeAmount(timeouts.connect), keepalive: keepalive, descriptors: descriptors)
     self.bind = BindServices(
       configuration: configuration.bind, ports: BindPorts(configuration.bind.ports), ownSockets: ownSockets,
-      descriptors: descriptors, keepalive: self.keepalive)
+      descriptors: descriptors, keepalive: keepalive)
     self.ownSockets = ownSockets
     self.relay = StreamRelaySession.Limits(
       highWaterMark: configuration.limits.relayBuffer, idle: TimeAmount(timeouts.idle))
@@ -89,12 +73,27 @@ extension SessionServices {
     self.sessionLength = TimeAmount(timeouts.session)
     self.defence = defence
     self.accounts = PrincipalAccounts(configuration.limits)
-    self.ruleBuckets = [:]
+    var ruleBuckets: [Int: BandwidthBucket] = [:]
     for (index, rule) in configuration.rules.enumerated() {
-      self.ruleBuckets[index] = rule.bandwidth.map { BandwidthBucket($0, now: now) }
+      ruleBuckets[index] = rule.bandwidth.map { BandwidthBucket($0, now: now) }
     }
+    self.ruleBuckets = ruleBuckets
     self.registry = registry
     self.logger = logger
+  }
+
+  /// How the negotiation with a client runs that is served so.
+  func negotiation(for service: ClientService) -> ServerNegotiation.Configuration {
+    var negotiation = self.negotiation
+    // Without a password file no password is right: the method is not offered.
+    negotiation.methods = service.methods.filter { $0 != .password || self.passwords != nil }.map(\.socksMethod)
+    negotiation.gss.compatibility = service.compatibility
+    if service.compatibility.contains(.unprotected), let servedNames = negotiation.gss.requirements.servedNames {
+      negotiation.gss.requirements = .acceptor(
+        servedNames: servedNames, allowsAnonymous: negotiation.gss.requirements.allowsAnonymous,
+        protectsMessages: false)
+    }
+    return negotiation
   }
 }
 

@@ -45,7 +45,8 @@ import Testing
       registryIsGone = Weak(registry)
       let configuration = setting.configuration
       let listeners = try await Listeners.bind(
-        configuration.listen, group: MultiThreadedEventLoopGroup.singleton, registry: registry)
+        configuration.listen, keepalive: TCPKeepalive(), group: MultiThreadedEventLoopGroup.singleton,
+        registry: registry)
       let services = SessionServices(
         configuration,
         makeEstablishment: { eventLoop in

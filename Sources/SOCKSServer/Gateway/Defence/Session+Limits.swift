@@ -40,7 +40,7 @@ extension Session {
   /// From now on the session has so much time.
   func limitLength(to length: TimeAmount) {
     self.lengthTimer?.cancel()
-    self.lengthTimer = self.channel.eventLoop.assumeIsolated().scheduleTask(in: length) { [weak self] in
+    self.lengthTimer = self.timers.start(in: length) { [weak self] in
       self?.end(SOCKSError(.deadlinePassed, "the session has lasted as long as it may"))
     }
   }

@@ -29,6 +29,7 @@ final class GatewayUnderTest: Sendable {
     var passwords: Configuration.Passwords?
     var expired: Configuration.Kerberos.Expiry = .close
     var penalties = Configuration.Penalties()
+    var keepalive = Configuration.Keepalive()
     var now: @Sendable () -> NIODeadline = { .now() }
     var random: @Sendable (Int) -> Int = { Int.random(in: 0..<max(1, $0)) }
     var descriptors: Int?
@@ -47,11 +48,13 @@ final class GatewayUnderTest: Sendable {
     }()
 
     var configuration: Configuration {
-      Configuration(
+      var configuration = Configuration(
         listen: self.listeners.map { .init($0, methods: self.methods, clients: self.clients) },
         kerberos: .init(keytab: "/nonexistent", expired: self.expired, clockSkew: .zero),
         passwords: self.passwords, timeouts: self.timeouts, limits: self.limits, penalties: self.penalties,
         udp: self.udp, bind: self.bind, rules: self.rules)
+      configuration.keepalive = self.keepalive
+      return configuration
     }
 
     var surroundings: GatewaySurroundings {
