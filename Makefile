@@ -14,8 +14,7 @@ help:
 
 build:
 	dev/install-packages build
-	swift build --configuration release --product garterd
-	swift build --configuration release --product garter
+	dev/build garterd garter
 
 demo:
 	dev/install-packages demo
