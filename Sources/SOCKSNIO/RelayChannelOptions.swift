@@ -8,7 +8,7 @@ public enum RelayChannelOptions {
   ///   - largestRead: octets of the largest receive buffer.
   ///   - keepalive: how a peer that has silently gone is found.
   public static func apply(
-    to channel: any Channel, largestRead: Int = 1_024 * 1_024, keepalive: TCPKeepalive = TCPKeepalive()
+    to channel: any Channel, largestRead: Int = GrowingReceiveAllocator.largest, keepalive: TCPKeepalive = TCPKeepalive()
   ) -> EventLoopFuture<Void> {
     channel.eventLoop.makeCompletedFuture {
       guard let options = channel.syncOptions else { return }
@@ -29,7 +29,7 @@ public enum RelayChannelOptions {
   /// Sets the options of a channel that such a listener has just accepted.
   ///
   /// - Parameter largestRead: octets of the largest receive buffer.
-  public static func applyToAccepted(_ channel: any Channel, largestRead: Int = 1_024 * 1_024) throws {
+  public static func applyToAccepted(_ channel: any Channel, largestRead: Int = GrowingReceiveAllocator.largest) throws {
     guard let options = channel.syncOptions else { return }
     try Self.setChannelOptions(options, largestRead: largestRead)
   }

@@ -43,7 +43,7 @@ import Testing
       offered.append(buffer.capacity)
       pool.record(actualReadBytes: count)
     }
-    #expect(offered.prefix(2) == [2_048, 8_192] && offered.suffix(4) == [1_048_576, 1_048_576, 1_048_576, 1_048_576])
+    #expect(offered.prefix(2) == [2_048, 8_192] && offered.suffix(4) == [2_097_152, 2_097_152, 2_097_152, 2_097_152])
     #expect(pool.count == 1)
     #expect(pool.storedCapacities == [2_048])
   }

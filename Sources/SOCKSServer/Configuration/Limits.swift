@@ -34,8 +34,8 @@ extension Configuration {
     /// `addresses_per_name`: how many addresses of a name are tried. 1 to 64. Default: 16.
     public var addressesPerName = 16
     /// `relay_buffer`: octets that one direction of a session holds for a slow receiver before it stops reading, as a
-    /// number or `64KiB`, `1MiB`. 64KiB to 64MiB. Default: 1MiB.
-    public var relayBuffer = 1 << 20
+    /// number or `64KiB`, `1MiB`; one read of up to 2 MiB may go beyond it. 64KiB to 64MiB. Default: 512KiB.
+    public var relayBuffer = 1 << 19
 
     public init() {}
 

@@ -58,7 +58,7 @@ func read(_ text: String) throws -> Configuration.Reading {
     #expect(configuration.limits.lookupThreads == 16)
     #expect(configuration.limits.lookups == 1000)
     #expect(configuration.limits.addressesPerName == 16)
-    #expect(configuration.limits.relayBuffer == 1_048_576)
+    #expect(configuration.limits.relayBuffer == 524_288)
     #expect(configuration.bind.listenAddress == nil && configuration.bind.advertiseAddress == nil)
     #expect(configuration.bind.ports == nil && configuration.bind.timeout == .seconds(120))
     #expect(
