@@ -45,6 +45,9 @@ static int copy_cache(const char *name) {
   krb5_ccache from = NULL, to = NULL;
   krb5_principal principal = NULL;
   if (krb5_init_context(&context) != 0) return 0;
+  // Never freed: the library keeps what it has read from its configuration as long as there is a context.
+  static krb5_context kept;
+  if (!kept && krb5_init_context(&kept) != 0) return 0;
   int good = krb5_cc_default(context, &from) == 0 && krb5_cc_resolve(context, name, &to) == 0 &&
              krb5_cc_get_principal(context, from, &principal) == 0 && krb5_cc_initialize(context, to, principal) == 0 &&
              krb5_cc_copy_creds(context, from, to) == 0;
@@ -108,19 +111,22 @@ size_t make_message(bench_connection *connection, uint8_t type, int sealed, cons
   return length;
 }
 
-static ssize_t open_message(bench_connection *connection, uint8_t type, void *plaintext, size_t room) {
-  uint8_t message[MESSAGE_ROOM];
+static ssize_t open_token(bench_connection *connection, uint8_t *octets, size_t length, void *plaintext, size_t room) {
   OM_uint32 minor;
   gss_buffer_desc output = GSS_C_EMPTY_BUFFER;
-  size_t length = receive_message(connection->descriptor, type, message);
-  if (length == 0) return -1;
-  gss_buffer_desc token = {length, message + 4};
+  gss_buffer_desc token = {length, octets};
   OM_uint32 major = gss_unwrap(&minor, connection->context, &token, &output, NULL, NULL);
   if (major != GSS_S_COMPLETE) return fail_in_library("gss_unwrap", major, minor) - 1;
   ssize_t count = output.length <= room ? (ssize_t)output.length : -1;
   if (count >= 0) memcpy(plaintext, output.value, output.length);
   gss_release_buffer(&minor, &output);
   return count;
+}
+
+static ssize_t open_message(bench_connection *connection, uint8_t type, void *plaintext, size_t room) {
+  uint8_t message[MESSAGE_ROOM];
+  size_t length = receive_message(connection->descriptor, type, message);
+  return length == 0 ? -1 : open_token(connection, message + 4, length, plaintext, room);
 }
 
 int is_sealed(const bench_connection *connection) { return connection->way.protection >= bench_level_2; }
@@ -156,20 +162,21 @@ static int choose_method(bench_connection *connection, uint8_t method) {
   return (choice[0] == 0x05 && choice[1] == method) || fail("the method was refused");
 }
 
-static int establish(bench_connection *connection) {
-  uint8_t message[MESSAGE_ROOM];
-  OM_uint32 minor, major, flags = 0;
+size_t begin_context(bench_connection *connection, uint8_t *message) {
+  OM_uint32 minor, major;
   gss_buffer_desc token = GSS_C_EMPTY_BUFFER;
   major = gss_init_sec_context(&minor, tickets, &connection->context, gateway, (gss_OID)gss_mech_krb5, wanted_flags, 0,
                                NULL, NULL, NULL, &token, NULL, NULL);
-  if (major != GSS_S_CONTINUE_NEEDED) return fail_in_library("gss_init_sec_context", major, minor);
+  if (major != GSS_S_CONTINUE_NEEDED) return (size_t)fail_in_library("gss_init_sec_context", major, minor);
   size_t length = add_header(message, 0x01, token.length);
   if (length > 0) memcpy(message + 4, token.value, token.length);
   gss_release_buffer(&minor, &token);
-  if (length == 0 || !send_all(connection->descriptor, message, length)) return 0;
-  length = receive_message(connection->descriptor, 0x01, message);
-  if (length == 0) return 0;
-  gss_buffer_desc answer = {length, message + 4};
+  return length;
+}
+
+int end_context(bench_connection *connection, uint8_t *octets, size_t length) {
+  OM_uint32 minor, major, flags = 0;
+  gss_buffer_desc answer = {length, octets}, token = GSS_C_EMPTY_BUFFER;
   major = gss_init_sec_context(&minor, tickets, &connection->context, gateway, (gss_OID)gss_mech_krb5, wanted_flags, 0,
                                NULL, &answer, NULL, &token, &flags, NULL);
   gss_release_buffer(&minor, &token);
@@ -177,38 +184,78 @@ static int establish(bench_connection *connection) {
   return (flags & wanted_flags) == wanted_flags || fail("the context lacks a service");
 }
 
-static int agree_on_level(bench_connection *connection) {
-  uint8_t level = (uint8_t)connection->way.protection, answer = 0, message[4096];
-  size_t length = make_message(connection, 0x02, 0, &level, 1, message);
-  if (length == 0 || !send_all(connection->descriptor, message, length) ||
-      open_message(connection, 0x02, &answer, 1) != 1) {
-    return 0;
-  }
-  return answer == level || fail("another level was agreed");
+size_t make_level(bench_connection *connection, uint8_t *message) {
+  uint8_t level = (uint8_t)connection->way.protection;
+  return make_message(connection, 0x02, 0, &level, 1, message);
 }
 
-static int request(bench_connection *connection, uint8_t last) {
-  uint8_t octets[10] = {0x05, 0x01, 0x00, 0x01, 0x7f, 0x00, 0x00, last}, reply[300];
+int take_level(bench_connection *connection, uint8_t *token, size_t length) {
+  uint8_t answer = 0;
+  if (open_token(connection, token, length, &answer, 1) != 1) return 0;
+  return answer == connection->way.protection || fail("another level was agreed");
+}
+
+void make_request(const bench_connection *connection, unsigned index, uint8_t octets[REQUEST]) {
+  const uint8_t beginning[8] = {0x05, 0x01, 0x00, 0x01, 0x7f, 0x00, 0x00, (uint8_t)(1 + index % TARGETS)};
+  memcpy(octets, beginning, sizeof beginning);
   octets[8] = (uint8_t)(connection->way.target >> 8);
   octets[9] = (uint8_t)connection->way.target;
-  ssize_t count = -1;
-  if (send_plaintext(connection, octets, sizeof octets)) count = receive_plaintext(connection, reply, sizeof reply);
+}
+
+static int judge_reply(const uint8_t *reply, ssize_t count) {
   if (count < 0) return 0;
   return (count >= 2 && reply[0] == 0x05 && reply[1] == 0x00) || fail("the request was refused");
 }
 
-bench_connection *bench_connect(bench_way way, unsigned index) {
+int take_reply(bench_connection *connection, uint8_t *token, size_t length) {
+  uint8_t reply[300];
+  return judge_reply(reply, open_token(connection, token, length, reply, sizeof reply));
+}
+
+static int establish(bench_connection *connection) {
+  uint8_t message[MESSAGE_ROOM];
+  size_t length = begin_context(connection, message);
+  if (length == 0 || !send_all(connection->descriptor, message, length)) return 0;
+  length = receive_message(connection->descriptor, 0x01, message);
+  return length > 0 && end_context(connection, message + 4, length);
+}
+
+static int agree_on_level(bench_connection *connection) {
+  uint8_t message[MESSAGE_ROOM];
+  size_t length = make_level(connection, message);
+  if (length == 0 || !send_all(connection->descriptor, message, length)) return 0;
+  length = receive_message(connection->descriptor, 0x02, message);
+  return length > 0 && take_level(connection, message + 4, length);
+}
+
+static int request(bench_connection *connection, unsigned index) {
+  uint8_t octets[REQUEST], reply[300];
+  make_request(connection, index, octets);
+  if (!send_plaintext(connection, octets, sizeof octets)) return 0;
+  return judge_reply(reply, receive_plaintext(connection, reply, sizeof reply));
+}
+
+bench_connection *connect_only(bench_way way, unsigned index) {
   bench_connection *connection = calloc(1, sizeof *connection);
   if (!connection) return NULL;
   connection->way = way;
   connection->descriptor = connect_to_loopback(way.port, way.protection == bench_direct ? 0 : (uint8_t)(1 + index % 200));
-  int good = connection->descriptor >= 0 || fail("cannot connect");
-  if (good && way.protection >= bench_level_1) {
+  if (connection->descriptor >= 0) return connection;
+  fail("cannot connect");
+  bench_close(connection);
+  return NULL;
+}
+
+bench_connection *bench_connect(bench_way way, unsigned index) {
+  bench_connection *connection = connect_only(way, index);
+  if (!connection) return NULL;
+  int good = 1;
+  if ( way.protection >= bench_level_1) {
     good = choose_method(connection, 0x01) && establish(connection) && agree_on_level(connection);
   } else if (good && way.protection == bench_clear_socks) {
     good = choose_method(connection, 0x00);
   }
-  if (good && way.protection != bench_direct) good = request(connection, (uint8_t)(1 + index % TARGETS));
+  if (good && way.protection != bench_direct) good = request(connection, index);
   if (good) return connection;
   bench_close(connection);
   return NULL;

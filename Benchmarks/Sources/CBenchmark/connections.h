@@ -30,4 +30,15 @@ ssize_t receive_plaintext(bench_connection *connection, void *plaintext, size_t 
 int send_command(bench_connection *connection, char letter, uint64_t count, int tls);
 int is_sealed(const bench_connection *connection);
 
+// The steps of bench_connect, for a client that does not wait: what to send (its length, 0 on failure), and what has come
+// (the token of a whole message; 1 when it is good).
+#define REQUEST 10
+bench_connection *connect_only(bench_way way, unsigned index);
+size_t begin_context(bench_connection *connection, uint8_t *message);
+int end_context(bench_connection *connection, uint8_t *token, size_t length);
+size_t make_level(bench_connection *connection, uint8_t *message);
+int take_level(bench_connection *connection, uint8_t *token, size_t length);
+void make_request(const bench_connection *connection, unsigned index, uint8_t octets[REQUEST]);
+int take_reply(bench_connection *connection, uint8_t *token, size_t length);
+
 #endif

@@ -13,7 +13,6 @@ struct crowd {
   size_t next;
   int failed;
   bench_way way;
-  double *seconds;
   bench_connection **connections;
   uint64_t octets;
 };
@@ -34,24 +33,6 @@ static int run_crowd(struct crowd *crowd, unsigned count) {
   while (running < count && pthread_create(&threads[running], NULL, work, crowd) == 0) running++;
   for (unsigned index = 0; index < running; index++) pthread_join(threads[index], NULL);
   return running == count && !crowd->failed;
-}
-
-// MARK: Handshakes
-
-static int shake_hands(struct crowd *crowd, size_t index) {
-  double start = bench_now();
-  bench_connection *connection = bench_connect(crowd->way, (unsigned)index);
-  if (!connection) return 0;
-  bench_close(connection);
-  crowd->seconds[index] = bench_now() - start;
-  return 1;
-}
-
-double bench_handshakes(bench_way way, unsigned threads, size_t count, double *seconds) {
-  struct crowd crowd = {.piece = shake_hands, .count = count, .way = way, .seconds = seconds};
-  double start = bench_now();
-  int good = run_crowd(&crowd, threads);
-  return good ? bench_now() - start : -1;
 }
 
 // MARK: Idle sessions

@@ -83,9 +83,9 @@ bench_load *bench_begin_load(bench_way way);
 // The octets that came, tokens and all.
 uint64_t bench_end_load(bench_load *load);
 
-// Connects and closes `count` times, `threads` at once. The seconds of each; below zero in all on failure, or the
-// seconds of the whole.
-double bench_handshakes(bench_way way, unsigned threads, size_t count, double *seconds);
+// Connects and closes `count` times with a protected way, `width` at once (64 at most), all on this thread. The seconds of
+// each; below zero in all on failure, or the seconds of the whole.
+double bench_handshakes(bench_way way, unsigned width, size_t count, double *seconds);
 
 // Opens connections that then do nothing. Fewer come back when the rest fail.
 size_t bench_open_idle(bench_way way, size_t count, bench_connection **connections);
