@@ -79,21 +79,28 @@ extension IPAddress: CustomStringConvertible {
 // MARK: - Parsing
 
 extension IPAddress {
+  /// In one pass and without an array: every connection asks for its addresses, and NIO gives them as text.
   private static func parseV4(_ text: ArraySlice<UInt8>) -> UInt32? {
-    let parts = text.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
-    guard parts.count == 4 else { return nil }
     var value: UInt32 = 0
-    for part in parts {
-      guard (1...3).contains(part.count), part.count == 1 || part.first != UInt8(ascii: "0") else { return nil }
-      var number: UInt32 = 0
-      for octet in part {
-        guard (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(octet) else { return nil }
+    var number: UInt32 = 0
+    var (digits, dots) = (0, 0)
+    for octet in text {
+      switch octet {
+      case UInt8(ascii: "."):
+        guard digits > 0, dots < 3 else { return nil }
+        value = value << 8 | number
+        (number, digits, dots) = (0, 0, dots + 1)
+      case UInt8(ascii: "0")...UInt8(ascii: "9"):
+        // A zero in front of another digit may be meant for octal.
+        guard digits == 0 || number > 0 else { return nil }
         number = number * 10 + UInt32(octet - UInt8(ascii: "0"))
+        guard number <= 255 else { return nil }
+        digits += 1
+      default:
+        return nil
       }
-      guard number <= 255 else { return nil }
-      value = value << 8 | number
     }
-    return value
+    return digits > 0 && dots == 3 ? value << 8 | number : nil
   }
 
   private static func parseV6(_ text: ArraySlice<UInt8>) -> IPAddress? {
