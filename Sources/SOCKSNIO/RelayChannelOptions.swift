@@ -4,15 +4,11 @@ public import NIOCore
 public enum RelayChannelOptions {
   /// Sets the options of a channel that has just been made.
   ///
-  /// - Parameters:
-  ///   - largestRead: octets of the largest receive buffer.
-  ///   - keepalive: how a peer that has silently gone is found.
-  public static func apply(
-    to channel: any Channel, largestRead: Int = GrowingReceiveAllocator.largest, keepalive: TCPKeepalive = TCPKeepalive()
-  ) -> EventLoopFuture<Void> {
+  /// - Parameter keepalive: how a peer that has silently gone is found.
+  public static func apply(to channel: any Channel, keepalive: TCPKeepalive = TCPKeepalive()) -> EventLoopFuture<Void> {
     channel.eventLoop.makeCompletedFuture {
       guard let options = channel.syncOptions else { return }
-      try Self.setChannelOptions(options, largestRead: largestRead)
+      try Self.setChannelOptions(options)
       try Self.setSocketOptions(options, keepalive)
     }
   }
@@ -27,19 +23,17 @@ public enum RelayChannelOptions {
   }
 
   /// Sets the options of a channel that such a listener has just accepted.
-  ///
-  /// - Parameter largestRead: octets of the largest receive buffer.
-  public static func applyToAccepted(_ channel: any Channel, largestRead: Int = GrowingReceiveAllocator.largest) throws {
+  public static func applyToAccepted(_ channel: any Channel) throws {
     guard let options = channel.syncOptions else { return }
-    try Self.setChannelOptions(options, largestRead: largestRead)
+    try Self.setChannelOptions(options)
   }
 
-  private static func setChannelOptions(_ options: any NIOSynchronousChannelOptions, largestRead: Int) throws {
+  private static func setChannelOptions(_ options: any NIOSynchronousChannelOptions) throws {
     try options.setOption(.autoRead, value: false)
     try options.setOption(.allowRemoteHalfClosure, value: true)
     // One message per read, and buffers that are given away: see GrowingReceiveAllocator.
     try options.setOption(.maxMessagesPerRead, value: 1)
-    try options.setOption(.recvAllocator, value: GrowingReceiveAllocator(maximum: largestRead))
+    try options.setOption(.recvAllocator, value: GrowingReceiveAllocator())
   }
 
   private static func setSocketOptions(

@@ -40,20 +40,49 @@ private final class NIOThreadedGate: Sendable {
 
 /// The machine's sockets that some process holds.
 enum Sockets {
+  private struct Entry {
+    let ownPort: UInt16?
+    let peersPort: UInt16?
+    /// What the running timer is for, 2 for keepalive, and when it ends, in hundredths of a second.
+    let timer: [Int]
+    /// A socket that nobody holds any more has no inode.
+    let isHeld: Bool
+
+    init?(_ line: some Sequence<UInt8>) {
+      let fields = String(decoding: Array(line), as: UTF8.self).split(separator: " ")
+      guard fields.count >= 10 else { return nil }
+      func port(_ address: Substring) -> UInt16? {
+        address.split(separator: ":").last.flatMap { UInt16($0, radix: 16) }
+      }
+      (self.ownPort, self.peersPort) = (port(fields[1]), port(fields[2]))
+      self.timer = fields[5].split(separator: ":").compactMap { Int($0, radix: 16) }
+      self.isHeld = fields[9] != "0"
+    }
+  }
+
+  private static func entries() -> [Entry]? {
+    guard let table = try? FileContents.read(path: "/proc/net/tcp", limit: 1 << 26) else { return nil }
+    return table.split(separator: UInt8(ascii: "\n")).dropFirst().compactMap { Entry($0) }
+  }
+
   /// Those whose own port, or their peer's, is this one; listeners count too.
   static func count(port: UInt16) -> Int {
-    guard let table = try? FileContents.read(path: "/proc/net/tcp", limit: 1 << 26) else { return -1 }
-    return table.split(separator: UInt8(ascii: "\n")).dropFirst().count { line in
-      let fields = line.split(separator: UInt8(ascii: " ")).map { String(decoding: $0, as: UTF8.self) }
-      // A socket that nobody holds any more has no inode.
-      guard fields.count >= 10, fields[9] != "0" else { return false }
-      return fields[1...2].contains { $0.split(separator: ":").last.flatMap { UInt16($0, radix: 16) } == port }
-    }
+    guard let entries = self.entries() else { return -1 }
+    return entries.count { $0.isHeld && ($0.ownPort == port || $0.peersPort == port) }
   }
 
   /// Asks again until it is so; the suite's time limit ends a wait in vain.
   static func wait(port: UInt16, until count: Int) async {
     while self.count(port: port) != count { await Task.yield() }
+  }
+
+  /// Asks again until the keepalive timer of such a socket runs and has so many hundredths of a second to go.
+  static func waitForKeepalive(_ time: ClosedRange<Int>, ownPort: UInt16? = nil, peersPort: UInt16? = nil) async {
+    func isAwaited(_ entry: Entry) -> Bool {
+      (ownPort == nil || entry.ownPort == ownPort) && (peersPort == nil || entry.peersPort == peersPort)
+        && entry.timer.first == 2 && entry.timer.last.map(time.contains) == true
+    }
+    while self.entries()?.contains(where: isAwaited) != true { await Task.yield() }
   }
 }
 
