@@ -71,14 +71,14 @@ import Testing
     let big = Outcome(harness.write(pattern(count)))
     let small = Outcome(harness.write([0x01]))
     harness.flush()
-    // A long write takes several turns to make; the rest follows in one of its own.
+    // A long write takes two turns to make; the rest follows in one of its own.
     #expect(harness.wire.probe.writes.isEmpty)
     harness.wire.loop.run()
     harness.wire.probe.completeWrite()
     #expect(!big.hasSucceeded && !small.hasSucceeded)
     harness.wire.probe.completeWrites()
     #expect(big.hasSucceeded && small.hasSucceeded)
-    #expect(harness.wire.probe.writes.count == 2)
+    #expect(harness.wire.probe.writes.count == 3)
     #expect(harness.sent?.reduce(0) { $0 + $1.plaintext.count } == count + 1)
   }
 
@@ -111,7 +111,8 @@ import Testing
     let turns = workPerTurn(harness, { harness.protection.wrapWork }, first: { harness.flush() })
     #expect(turns.reduce(0, +) == 1_000_000)
     #expect(turns.filter { $0 > 0 }.count == 4 && turns.allSatisfy { $0 <= EncapsulationHandler.workPerTurn })
-    #expect(harness.wire.probe.writes.count == 1)
+    // Two turns each.
+    #expect(harness.wire.probe.writes.count == 2)
   }
 
   /// What has been wrapped and waits for the rest is sent before the channel ends, and dies with a fault.
