@@ -7,7 +7,7 @@ public import NIOCore
 /// only the first and smallest one. To be used with one message per read (``ChannelOptions/maxMessagesPerRead``).
 public struct GrowingReceiveAllocator: RecvByteBufferAllocator {
   /// Octets of the largest read of a busy connection. Its sender sleeps less often than with shorter ones: a read of 2 MiB
-  /// costs a sixth less of the gateway's time for each octet than one of 1 MiB, with and without protection.
+  /// costs about an eighth less of the gateway's time for each octet than one of 1 MiB, with and without protection.
   public static let largest = 2 * 1_024 * 1_024
 
   public let minimum: Int

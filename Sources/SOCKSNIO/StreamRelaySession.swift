@@ -112,9 +112,9 @@ public final class StreamRelaySession {
   func received(_ octets: ByteBuffer, from side: StreamRelay.Side) {
     guard self.onEnd != nil, let destination = self.context(of: side.other) else { return }
     let count = octets.readableBytes
-    self.lastActivity = self.eventLoop.now
     self.relay.received(count, from: side)
-    self.throttle?.received(count, from: side, now: self.lastActivity)
+    // A read has many parts: only a throttle looks at the clock for each of them.
+    if let throttle = self.throttle { throttle.received(count, from: side, now: self.eventLoop.now) }
     if let part = self.arriving.exchange(octets, from: side) { destination.write(NIOAny(part), promise: nil) }
   }
 
@@ -122,6 +122,7 @@ public final class StreamRelaySession {
   private func writeLast(from side: StreamRelay.Side) {
     guard let (last, count) = self.arriving.take(from: side), let destination = self.context(of: side.other)
     else { return }
+    self.lastActivity = self.eventLoop.now
     let promise = destination.eventLoop.makePromise(of: Void.self)
     promise.futureResult.assumeIsolated().whenComplete { [weak self] result in
       guard let self else { return }

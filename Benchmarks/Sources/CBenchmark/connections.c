@@ -217,19 +217,21 @@ int take_reply(bench_connection *connection, uint8_t *token, size_t length) {
   return judge_reply(reply, open_token(connection, token, length, reply, sizeof reply));
 }
 
+// Sends a message, unless it could not be made, and puts the next one in its place: the length of its token, 0 on failure.
+static size_t exchange(bench_connection *connection, uint8_t type, uint8_t *message, size_t length) {
+  if (length == 0 || !send_all(connection->descriptor, message, length)) return 0;
+  return receive_message(connection->descriptor, type, message);
+}
+
 static int establish(bench_connection *connection) {
   uint8_t message[MESSAGE_ROOM];
-  size_t length = begin_context(connection, message);
-  if (length == 0 || !send_all(connection->descriptor, message, length)) return 0;
-  length = receive_message(connection->descriptor, 0x01, message);
+  size_t length = exchange(connection, 0x01, message, begin_context(connection, message));
   return length > 0 && end_context(connection, message + 4, length);
 }
 
 static int agree_on_level(bench_connection *connection) {
   uint8_t message[MESSAGE_ROOM];
-  size_t length = make_level(connection, message);
-  if (length == 0 || !send_all(connection->descriptor, message, length)) return 0;
-  length = receive_message(connection->descriptor, 0x02, message);
+  size_t length = exchange(connection, 0x02, message, make_level(connection, message));
   return length > 0 && take_level(connection, message + 4, length);
 }
 
