@@ -3,7 +3,8 @@ internal import CMalloc
 /// What becomes of memory that this program gives back to the C library.
 public enum FreedMemory {
   /// Octets that the C library keeps for each of its arenas (one a thread) and does not give back to the system at once.
-  public static let kept: CInt = 4 * 1_024 * 1_024
+  /// Room for two of the longest reads and for what is made of them.
+  public static let kept: CInt = 8 * 1_024 * 1_024
 
   /// Keeps some freed memory at hand, for a program that uses large buffers again and again.
   ///

@@ -10,7 +10,7 @@ extension ProgramTests {
     static let connections = 2_000
     static let octetsMoved = 16 << 20
     /// Sessions that move so much: GARTER_MEMORY_SESSIONS, for those who have a few minutes for 2000. So many that what the
-    /// C library keeps of the busiest moment, up to 4 MiB a thread (FreedMemory), cannot be taken for a session's.
+    /// C library keeps of the busiest moment, up to 8 MiB a thread (FreedMemory), cannot be taken for a session's.
     static let movingSessions = Environment.get("GARTER_MEMORY_SESSIONS").flatMap(Int.init) ?? 400
 
     @Test(.timeLimit(.minutes(3))) func silentConnectionsAndIdleSessions() async throws {
