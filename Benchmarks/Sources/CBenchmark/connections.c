@@ -257,9 +257,9 @@ bench_connection *bench_connect(bench_way way, unsigned index) {
   bench_connection *connection = connect_only(way, index);
   if (!connection) return NULL;
   int good = 1;
-  if ( way.protection >= bench_level_1) {
+  if (way.protection >= bench_level_1) {
     good = choose_method(connection, 0x01) && establish(connection) && agree_on_level(connection);
-  } else if (good && way.protection == bench_clear_socks) {
+  } else if (way.protection == bench_clear_socks) {
     good = choose_method(connection, 0x00);
   }
   if (good && way.protection != bench_direct) good = request(connection, index);
