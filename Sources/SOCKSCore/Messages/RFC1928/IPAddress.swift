@@ -87,7 +87,7 @@ extension IPAddress {
     for octet in text {
       switch octet {
       case UInt8(ascii: "."):
-        guard digits > 0, dots < 3 else { return nil }
+        guard digits > 0 else { return nil }
         value = value << 8 | number
         (number, digits, dots) = (0, 0, dots + 1)
       case UInt8(ascii: "0")...UInt8(ascii: "9"):
