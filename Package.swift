@@ -30,6 +30,7 @@ let package = Package(
     .library(name: "SOCKSCore", targets: ["SOCKSCore"]),
     .library(name: "SOCKSNIO", targets: ["SOCKSNIO"]),
     .library(name: "SOCKSGSSAPI", targets: ["SOCKSGSSAPI"]),
+    .library(name: "ProxySession", targets: ["ProxySession"]),
     .library(name: "SOCKSServer", targets: ["SOCKSServer"]),
     .library(name: "SOCKSClient", targets: ["SOCKSClient"]),
     .library(name: "ThrowawayRealm", targets: ["ThrowawayRealm"]),
@@ -68,17 +69,24 @@ let package = Package(
       swiftSettings: settings
     ),
 
+    // What gateway and bridge have in common: how sessions are admitted, limited and ended.
+    .target(
+      name: "ProxySession", dependencies: ["SOCKSCore", "SOCKSNIO", "Platform", nioCore, nioPosix, logging],
+      swiftSettings: settings),
+
     // The gateway and the client side.
     .target(
       name: "SOCKSServer",
       dependencies: [
-        "SOCKSCore", "SOCKSNIO", "SOCKSGSSAPI", "Platform", nioCore, nioPosix, logging, serviceLifecycle,
+        "SOCKSCore", "SOCKSNIO", "SOCKSGSSAPI", "ProxySession", "Platform", nioCore, nioPosix, logging,
+        serviceLifecycle,
       ],
       swiftSettings: settings),
     .target(
       name: "SOCKSClient",
       dependencies: [
-        "SOCKSCore", "SOCKSNIO", "SOCKSGSSAPI", "Platform", nioCore, nioPosix, logging, serviceLifecycle,
+        "SOCKSCore", "SOCKSNIO", "SOCKSGSSAPI", "ProxySession", "Platform", nioCore, nioPosix, logging,
+        serviceLifecycle,
       ],
       swiftSettings: settings),
 
@@ -86,14 +94,17 @@ let package = Package(
     .executableTarget(
       name: "garterd",
       dependencies: [
-        "SOCKSCore", "SOCKSNIO", "SOCKSGSSAPI", "GSSAPI", "SOCKSServer", "SOCKSClient", "ThrowawayRealm", "Platform",
+        "SOCKSCore", "SOCKSNIO", "SOCKSGSSAPI", "GSSAPI", "ProxySession", "SOCKSServer", "SOCKSClient",
+        "ThrowawayRealm",
+        "Platform",
         nioCore, nioPosix, argumentParser, logging, serviceLifecycle, unixSignals, subprocess,
       ],
       swiftSettings: settings),
     .executableTarget(
       name: "garter",
       dependencies: [
-        "SOCKSClient", "SOCKSCore", "SOCKSGSSAPI", "Platform", nioCore, nioPosix, argumentParser, logging,
+        "SOCKSClient", "SOCKSCore", "SOCKSGSSAPI", "ProxySession", "Platform", nioCore, nioPosix, argumentParser,
+        logging,
         serviceLifecycle, unixSignals,
       ],
       swiftSettings: settings),
@@ -127,16 +138,22 @@ let package = Package(
       ],
       swiftSettings: settings),
     .testTarget(
+      name: "ProxySessionTests",
+      dependencies: ["SOCKSCore", "ProxySession", "Platform", nioCore, nioPosix, nioEmbedded, logging],
+      swiftSettings: settings),
+    .testTarget(
       name: "SOCKSServerTests",
       dependencies: [
-        "SOCKSCore", "SOCKSNIO", "SOCKSGSSAPI", "SOCKSServer", "SOCKSTestSupport", "Platform", nioCore, nioPosix,
+        "SOCKSCore", "SOCKSNIO", "SOCKSGSSAPI", "ProxySession", "SOCKSServer", "SOCKSTestSupport", "Platform", nioCore,
+        nioPosix,
         nioEmbedded, logging, serviceLifecycle,
       ],
       swiftSettings: settings),
     .testTarget(
       name: "SOCKSClientTests",
       dependencies: [
-        "SOCKSCore", "SOCKSNIO", "SOCKSGSSAPI", "SOCKSClient", "SOCKSTestSupport", "Platform", "garter", nioCore,
+        "SOCKSCore", "SOCKSNIO", "SOCKSGSSAPI", "ProxySession", "SOCKSClient", "SOCKSTestSupport", "Platform", "garter",
+        nioCore,
         nioPosix, nioEmbedded, logging, argumentParser,
       ],
       swiftSettings: settings),
