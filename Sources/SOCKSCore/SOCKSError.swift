@@ -12,6 +12,15 @@ public struct SOCKSError: Error, Sendable, CustomStringConvertible {
   /// The reply that a server refused the request with (RFC 1928 section 6), for `requestRefused`.
   public var reply: SOCKSReplyCode?
 
+  /// What the client speaks instead, for `foreignProtocol`.
+  public private(set) var foreignProtocol: ForeignProtocol?
+
+  /// The client's first bytes are not SOCKS5.
+  public init(_ foreignProtocol: ForeignProtocol) {
+    self.init(.foreignProtocol, foreignProtocol.summary)
+    self.foreignProtocol = foreignProtocol
+  }
+
   public init(_ code: Code, _ detail: String = "", reply: SOCKSReplyCode? = nil) {
     self.code = code
     self.detail = detail
@@ -56,6 +65,7 @@ extension SOCKSError {
   public struct Code: Hashable, Sendable, CustomStringConvertible {
     enum Base: String, Sendable {
       case wrongVersion = "wrong-version"
+      case foreignProtocol = "foreign-protocol"
       case malformedMessage = "malformed-message"
       case unexpectedMessage = "unexpected-message"
       case noAcceptableMethod = "no-acceptable-method"
@@ -73,6 +83,7 @@ extension SOCKSError {
       case serviceNotServed = "service-not-served"
       case levelNotAcceptable = "level-not-acceptable"
       case levelMalformed = "level-malformed"
+      case levelNotWrapped = "level-not-wrapped"
       case protectionFailed = "protection-failed"
       case messageRepeated = "message-repeated"
       case messageOutOfSequence = "message-out-of-sequence"
@@ -106,6 +117,8 @@ extension SOCKSError {
 extension SOCKSError.Code {
   /// A version octet other than the one that is due.
   public static let wrongVersion = Self(base: .wrongVersion)
+  /// The client's first bytes are not SOCKS5: see ``SOCKSError/foreignProtocol``.
+  public static let foreignProtocol = Self(base: .foreignProtocol)
   /// A message that cannot be read.
   public static let malformedMessage = Self(base: .malformedMessage)
   /// A message that may not come now.
@@ -140,6 +153,8 @@ extension SOCKSError.Code {
   public static let levelNotAcceptable = Self(base: .levelNotAcceptable)
   /// The protection-level message does not hold exactly one octet of a known value.
   public static let levelMalformed = Self(base: .levelMalformed)
+  /// The protection level came as one bare octet, as NEC's clients and SS5's send it: ``CompatibilitySwitch/nec``.
+  public static let levelNotWrapped = Self(base: .levelNotWrapped)
   /// A token could not be wrapped or unwrapped.
   public static let protectionFailed = Self(base: .protectionFailed)
   /// A token came a second time.
@@ -193,7 +208,8 @@ extension SOCKSError.Code.Base {
       .messageRepeated, .messageOutOfSequence, .messageNotConfidential, .tooManyEmptyMessages, .methodNotOffered,
       .truncated:
       .peerViolation
-    case .noAcceptableMethod, .clearMessageWhereProtectionIsDue, .unsupportedCommand, .unsupportedAddressType:
+    case .foreignProtocol, .levelNotWrapped, .noAcceptableMethod, .clearMessageWhereProtectionIsDue,
+      .unsupportedCommand, .unsupportedAddressType:
       .peerIncompatible
     case .contextTooWeak, .serviceNotServed, .levelNotAcceptable, .passwordRefused, .refusedByRule, .requestRefused,
       .abortReceived, .tooManySessions:

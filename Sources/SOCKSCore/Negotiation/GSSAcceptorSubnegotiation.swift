@@ -112,10 +112,11 @@ public struct GSSAcceptorSubnegotiation: Hashable, Sendable {
       switch message {
       case .protectionLevel(let token):
         // One octet cannot be a wrapped one.
-        if self.configuration.compatibility.contains(.nec), token.readableBytes == 1,
-          let octet: UInt8 = token.getInteger(at: token.readerIndex)
-        {
-          return self.receivedClearLevel(octet, attributes)
+        if token.readableBytes == 1, let octet: UInt8 = token.getInteger(at: token.readerIndex) {
+          if self.configuration.compatibility.contains(.nec) { return self.receivedClearLevel(octet, attributes) }
+          if octet <= ProtectionLevel.selective.rawValue {
+            return self.fail(.levelNotWrapped, "the client sent protection level \(octet) without wrapping it")
+          }
         }
         self.state = .unwrappingProtectionLevel(attributes)
         return .unwrapProtectionLevel(token: token)

@@ -22,6 +22,8 @@ public struct ServerNegotiation: Hashable, Sendable {
 
   private enum State: Hashable {
     case awaitingMethodOffer
+    /// The first byte is not SOCKS5's, and may begin several other protocols.
+    case recognizingProtocol
     case authenticatingGSS(GSSAcceptorSubnegotiation)
     case authenticatingPassword(UsernamePasswordSubnegotiation)
     case awaitingRequest
@@ -52,7 +54,7 @@ public struct ServerNegotiation: Hashable, Sendable {
 
   public var phase: Phase {
     switch self.state {
-    case .awaitingMethodOffer: .method
+    case .awaitingMethodOffer, .recognizingProtocol: .method
     case .authenticatingGSS(let gss): gss.hasContext ? .level : .authentication
     case .authenticatingPassword: .authentication
     case .awaitingRequest: .request
@@ -68,7 +70,7 @@ public struct ServerNegotiation: Hashable, Sendable {
   /// Octets have come, or the action before this one is done. Takes at most one message off the buffer.
   public mutating func receivedOctets(_ buffer: inout ByteBuffer) -> Action {
     switch self.state {
-    case .awaitingMethodOffer:
+    case .awaitingMethodOffer, .recognizingProtocol:
       return self.receivedMethodOffer(&buffer)
     case .authenticatingGSS(let gss):
       return self.receivedGSSMessage(&buffer, gss)
@@ -108,7 +110,8 @@ public struct ServerNegotiation: Hashable, Sendable {
       return self.translate(action)
     case .ended:
       return .discard
-    case .awaitingMethodOffer, .authenticatingGSS, .awaitingRequest, .serving, .servingBind, .listening, .relaying:
+    case .awaitingMethodOffer, .recognizingProtocol, .authenticatingGSS, .awaitingRequest, .serving, .servingBind,
+      .listening, .relaying:
       return self.fail(SOCKSError(.unreachableState, "a password was checked that was not asked for"))
     }
   }
@@ -121,7 +124,8 @@ public struct ServerNegotiation: Hashable, Sendable {
       return .send(Self.encoded(SOCKSReply(code: .succeeded, bound: bound).encode))
     case .ended:
       return .discard
-    case .awaitingMethodOffer, .authenticatingGSS, .authenticatingPassword, .awaitingRequest, .serving, .listening,
+    case .awaitingMethodOffer, .recognizingProtocol, .authenticatingGSS, .authenticatingPassword, .awaitingRequest,
+      .serving, .listening,
       .relaying:
       return self.fail(SOCKSError(.unreachableState, "an address was announced that was not asked for"))
     }
@@ -142,7 +146,8 @@ public struct ServerNegotiation: Hashable, Sendable {
       return .relay(reply: answer)
     case .ended:
       return .discard
-    case .awaitingMethodOffer, .authenticatingGSS, .authenticatingPassword, .awaitingRequest, .relaying:
+    case .awaitingMethodOffer, .recognizingProtocol, .authenticatingGSS, .authenticatingPassword, .awaitingRequest,
+      .relaying:
       return self.fail(SOCKSError(.unreachableState, "a request was finished that was not asked for"))
     }
   }
@@ -158,6 +163,9 @@ public struct ServerNegotiation: Hashable, Sendable {
       let action = password.interrupted(error)
       self.state = .authenticatingPassword(password)
       return self.translate(action)
+    case .recognizingProtocol:
+      // No more than the beginning of several protocols came: it is none of them.
+      return self.fail(SOCKSError(ForeignProtocol.unknown))
     case .awaitingMethodOffer, .awaitingRequest, .serving, .servingBind, .listening, .relaying:
       return self.fail(error)
     case .ended:
@@ -168,6 +176,9 @@ public struct ServerNegotiation: Hashable, Sendable {
   // MARK: Messages
 
   private mutating func receivedMethodOffer(_ buffer: inout ByteBuffer) -> Action {
+    if let first = buffer.readableBytesView.first, first != SOCKSVersion.socks5 {
+      return self.receivedForeignProtocol(buffer.readableBytesView)
+    }
     let offer: SOCKSMethodOffer
     do throws(SOCKSError) {
       guard let decoded = try SOCKSMethodOffer.decode(from: &buffer) else { return .readMore }
@@ -193,6 +204,18 @@ public struct ServerNegotiation: Hashable, Sendable {
     default: self.state = .awaitingRequest
     }
     return .send(Self.encoded(SOCKSMethodSelection(method: method).encode))
+  }
+
+  private mutating func receivedForeignProtocol(_ bytes: ByteBufferView) -> Action {
+    switch ForeignProtocol.recognize(bytes) {
+    case .undecided:
+      self.state = .recognizingProtocol
+      return .readMore
+    case .recognized(let kind):
+      self.state = .ended
+      let error = SOCKSError(kind)
+      return kind.answer.map { .refuse(answer: $0, error) } ?? .close(error)
+    }
   }
 
   /// "If the selected METHOD is X'FF', none of the methods listed by the client are acceptable" (RFC 1928 section 3).
@@ -260,8 +283,8 @@ public struct ServerNegotiation: Hashable, Sendable {
       return self.translate(action)
     case .ended:
       return .discard
-    case .awaitingMethodOffer, .authenticatingPassword, .awaitingRequest, .serving, .servingBind, .listening,
-      .relaying:
+    case .awaitingMethodOffer, .recognizingProtocol, .authenticatingPassword, .awaitingRequest, .serving, .servingBind,
+      .listening, .relaying:
       return self.fail(SOCKSError(.unreachableState, "a GSS-API event came outside the subnegotiation"))
     }
   }

@@ -154,13 +154,15 @@ import Testing
     }
   }
 
-  /// Without the switch an octet in clear goes where every token goes: to the library, which knows it is none.
+  /// Without the switch a bare level is refused by name; any other byte goes to the library, as every token does.
   @Test(arguments: [[], [.unprotected]] as [Set<CompatibilitySwitch>])
   func aLevelInClearNeedsTheSwitch(switches: Set<CompatibilitySwitch>) {
     for value in UInt8.min...UInt8.max {
       var machine = Self.acceptor(switches)
       let token = ByteBuffer(value)
-      #expect(machine.receivedMessage(.protectionLevel(token: token)) == .unwrapProtectionLevel(token: token))
+      #expect(
+        machine.receivedMessage(.protectionLevel(token: token))
+          == (value <= 3 ? .abort(SOCKSError(.levelNotWrapped)) : .unwrapProtectionLevel(token: token)))
     }
   }
 

@@ -113,6 +113,8 @@ import Testing
       case .offerGSSAPI: return ([.clear([0x05, 0x01])], .token)
       // A request in clear begins like an offer of method X'00'.
       case .offerOthers, .offerNothing, .requestInClear: return ([.clear([0x05, 0xff]), .closed], .closed)
+      // Refused in SOCKS4's own words.
+      case .version4: return ([.clear([0x00, 0x5b, 0, 0, 0, 0, 0, 0]), .closed], .closed)
       default: return close
       }
     case .token:

@@ -5,7 +5,7 @@ import Testing
 /// Every state of the server's machine with every event, messages included.
 @Suite struct ServerNegotiationTableTests {
   enum State: CaseIterable {
-    case awaitingOffer
+    case awaitingOffer, recognizingProtocol
     case awaitingToken, stepping, awaitingLevel, unwrapping, wrapping
     case awaitingPassword, checkingPassword
     case awaitingRequest, serving, servingBind, listening, relaying, relayingBind
@@ -46,7 +46,7 @@ import Testing
     let path: [Event]
     let agreement: [Event] = [.offer, .token, .stepCompletes, .level, .levelUnwrapped, .levelWrapped]
     switch state {
-    case .awaitingOffer: path = []
+    case .awaitingOffer, .recognizingProtocol: path = []
     case .awaitingToken: path = [.offer]
     case .stepping: path = [.offer, .token]
     case .awaitingLevel: path = [.offer, .token, .stepCompletes]
@@ -78,6 +78,10 @@ import Testing
     if methods == [.usernamePassword] {
       var offer = ByteBuffer(0x05, 0x01, 0x02)
       _ = machine.receivedOctets(&offer)
+    }
+    if state == .recognizingProtocol {
+      var beginning = ByteBuffer(string: "P")
+      _ = machine.receivedOctets(&beginning)
     }
     for event in path { _ = Self.apply(event, to: &machine) }
     return machine
@@ -122,15 +126,17 @@ import Testing
     case .ended, .abandonedStep, .abandonedCheck, .abandonedRequest, .abandonedBind, .abandonedListening:
       return .discard
 
-    case .awaitingOffer:
+    case .awaitingOffer, .recognizingProtocol:
       switch event {
       case .nothing: return .readMore
       // A BIND request begins like an offer of methods X'00' and X'01'.
       case .offer, .bind: return send("05 01")
       // The first three octets of a CONNECT request are an offer of method X'00'.
       case .request: return send("05 00")
-      case .token, .level, .abort, .password, .version4: return .close(SOCKSError(.wrongVersion))
-      case .deadline: return .close(SOCKSError(.deadlinePassed))
+      case .token, .level, .abort, .password: return .close(SOCKSError(.foreignProtocol))
+      case .version4: return refuse("00 5b 0000 00000000", .foreignProtocol)
+      case .deadline:
+        return .close(SOCKSError(state == .awaitingOffer ? .deadlinePassed : .foreignProtocol))
       default: return .close(SOCKSError(.unreachableState))
       }
 
