@@ -122,7 +122,8 @@ let package = Package(
     // Tests.
     .target(
       name: "SOCKSTestSupport", dependencies: ["SOCKSCore", "SOCKSNIO", nioCore], swiftSettings: settings),
-    .testTarget(name: "SOCKSCoreTests", dependencies: ["SOCKSCore", nioCore], swiftSettings: settings),
+    .testTarget(
+      name: "SOCKSCoreTests", dependencies: ["SOCKSCore", "SOCKSTestSupport", nioCore], swiftSettings: settings),
     .testTarget(name: "GSSAPITests", dependencies: ["GSSAPI", "ThrowawayRealm"], swiftSettings: settings),
     .testTarget(
       name: "KerberosTokensTests", dependencies: ["KerberosTokens", "CKerberosCiphers", "GSSAPI", "ThrowawayRealm"],
@@ -139,7 +140,9 @@ let package = Package(
       swiftSettings: settings),
     .testTarget(
       name: "ProxySessionTests",
-      dependencies: ["SOCKSCore", "ProxySession", "Platform", nioCore, nioPosix, nioEmbedded, logging],
+      dependencies: [
+        "SOCKSCore", "ProxySession", "SOCKSTestSupport", "Platform", nioCore, nioPosix, nioEmbedded, logging,
+      ],
       swiftSettings: settings),
     .testTarget(
       name: "SOCKSServerTests",

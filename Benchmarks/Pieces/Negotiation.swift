@@ -60,10 +60,10 @@ enum Negotiation {
 
     func negotiationReceivedRequest(
       _ request: SOCKSRequest, announcement: @escaping (SOCKSAddress) -> Void,
-      completion: @escaping (SOCKSReply, SOCKSError?) -> Void
+      completion: @escaping (SOCKSReply) -> Void
     ) {
       self.loop.assumeIsolated().execute {
-        completion(SOCKSReply(code: .succeeded, bound: SOCKSAddress(.v4(0xc000_0202), port: 4_321)), nil)
+        completion(SOCKSReply(code: .succeeded, bound: SOCKSAddress(.v4(0xc000_0202), port: 4_321)))
       }
     }
 

@@ -49,7 +49,7 @@ extension SOCKSError {
     case peerViolation = "peer-violation"
     /// The peer speaks the protocol, but something that we do not.
     case peerIncompatible = "peer-incompatible"
-    /// A rule of this side forbids it.
+    /// This side, or the other, does not allow it.
     case refusedByPolicy = "refused-by-policy"
     /// The security library failed, or found a message bad.
     case securityLibrary = "security-library"
@@ -57,60 +57,73 @@ extension SOCKSError {
     case network = "network"
     /// The caller asked for something impossible.
     case localMisuse = "local-misuse"
-    /// A slip of ours. It costs the connection, never the process.
+    /// This machine cannot do what it should just now: files, memory, descriptors, load.
+    case local = "local"
+    /// An error of ours. It costs the connection, never the process.
     case bug = "bug"
   }
 
   /// The kind of an error. New kinds may come; match with a default.
   public struct Code: Hashable, Sendable, CustomStringConvertible {
-    enum Base: String, Sendable {
+    /// All kinds, for the switches of this package.
+    package enum Base: String, Sendable, CaseIterable {
       case wrongVersion = "wrong-version"
       case foreignProtocol = "foreign-protocol"
       case malformedMessage = "malformed-message"
       case unexpectedMessage = "unexpected-message"
       case noAcceptableMethod = "no-acceptable-method"
       case methodNotOffered = "method-not-offered"
-      case clearMessageWhereProtectionIsDue = "clear-message-where-protection-is-due"
+      case unprotectedRequest = "unprotected-request"
       case emptyToken = "empty-token"
       case tooManyRounds = "too-many-rounds"
       case contextFailed = "context-failed"
       case noCredentials = "no-credentials"
       case credentialsExpired = "credentials-expired"
       case unknownService = "unknown-service"
-      case authorityUnreachable = "authority-unreachable"
+      case kdcUnreachable = "kdc-unreachable"
       case clockSkew = "clock-skew"
       case contextTooWeak = "context-too-weak"
       case serviceNotServed = "service-not-served"
       case levelNotAcceptable = "level-not-acceptable"
-      case levelMalformed = "level-malformed"
+      case invalidLevel = "invalid-level"
+      /// Level 0: a kind of ``invalidLevel``, with its description.
+      case levelZero = "level-zero"
       case levelNotWrapped = "level-not-wrapped"
       case protectionFailed = "protection-failed"
-      case messageRepeated = "message-repeated"
-      case messageOutOfSequence = "message-out-of-sequence"
-      case messageNotConfidential = "message-not-confidential"
+      case replayDetected = "replay-detected"
+      case outOfSequence = "out-of-sequence"
+      case notEncrypted = "not-encrypted"
       case tooManyEmptyMessages = "too-many-empty-messages"
       case truncated = "truncated"
       case abortReceived = "abort-received"
       case passwordRefused = "password-refused"
       case requestRefused = "request-refused"
+      case malformedName = "malformed-name"
       case unsupportedCommand = "unsupported-command"
       case unsupportedAddressType = "unsupported-address-type"
-      case refusedByRule = "refused-by-rule"
-      case connectionRefused = "connection-refused"
-      case hostUnreachable = "host-unreachable"
-      case networkUnreachable = "network-unreachable"
-      case targetFailed = "target-failed"
-      case deadlinePassed = "deadline-passed"
+      case timedOut = "timed-out"
       case connectionClosed = "connection-closed"
-      case tooBusy = "too-busy"
-      case tooManySessions = "too-many-sessions"
+      case connectionLost = "connection-lost"
+      case stepTimedOut = "step-timed-out"
+      case queueFull = "queue-full"
+      case passwordNotChecked = "password-not-checked"
+      case stopping = "stopping"
+      case keytabUnreadable = "keytab-unreadable"
+      case replayCacheUnreadable = "replay-cache-unreadable"
+      case configurationUnreadable = "krb5-conf-unreadable"
+      case socketFailed = "socket-failed"
+      case noDescriptors = "no-descriptors"
+      case noMemory = "no-memory"
+      case noDiskSpace = "no-disk-space"
       case valueOutOfRange = "value-out-of-range"
-      case unreachableState = "unreachable-state"
+      case internalError = "internal-error"
     }
 
-    let base: Base
+    package let base: Base
 
-    public var description: String { self.base.rawValue }
+    package init(base: Base) { self.base = base }
+
+    public var description: String { self.base == .levelZero ? Base.invalidLevel.rawValue : self.base.rawValue }
   }
 }
 
@@ -127,8 +140,8 @@ extension SOCKSError.Code {
   public static let noAcceptableMethod = Self(base: .noAcceptableMethod)
   /// The server chose a method that the client had not offered.
   public static let methodNotOffered = Self(base: .methodNotOffered)
-  /// A SOCKS message in clear where an RFC 1961 message is due.
-  public static let clearMessageWhereProtectionIsDue = Self(base: .clearMessageWhereProtectionIsDue)
+  /// A SOCKS message without protection where an RFC 1961 message is due.
+  public static let unprotectedRequest = Self(base: .unprotectedRequest)
   /// A token of length zero where it may not come.
   public static let emptyToken = Self(base: .emptyToken)
   /// More authentication messages than the mechanism needs.
@@ -139,10 +152,10 @@ extension SOCKSError.Code {
   public static let noCredentials = Self(base: .noCredentials)
   /// The ticket or the context has expired.
   public static let credentialsExpired = Self(base: .credentialsExpired)
-  /// The key distribution centre does not know the service.
+  /// The key distribution center does not know the service.
   public static let unknownService = Self(base: .unknownService)
-  /// No key distribution centre answers.
-  public static let authorityUnreachable = Self(base: .authorityUnreachable)
+  /// No key distribution center answers.
+  public static let kdcUnreachable = Self(base: .kdcUnreachable)
   /// The clocks of two machines are further apart than Kerberos allows.
   public static let clockSkew = Self(base: .clockSkew)
   /// The context lacks a service that is required, or uses a weak key.
@@ -152,17 +165,19 @@ extension SOCKSError.Code {
   /// The protection level asked or answered is not allowed here.
   public static let levelNotAcceptable = Self(base: .levelNotAcceptable)
   /// The protection-level message does not hold exactly one octet of a known value.
-  public static let levelMalformed = Self(base: .levelMalformed)
+  public static let invalidLevel = Self(base: .invalidLevel)
+  /// Level 0, which RFC 1961 does not have; otherwise as ``invalidLevel``.
+  public static let levelZero = Self(base: .levelZero)
   /// The protection level came as one bare octet, as NEC's clients and SS5's send it: ``CompatibilitySwitch/nec``.
   public static let levelNotWrapped = Self(base: .levelNotWrapped)
   /// A token could not be wrapped or unwrapped.
   public static let protectionFailed = Self(base: .protectionFailed)
   /// A token came a second time.
-  public static let messageRepeated = Self(base: .messageRepeated)
+  public static let replayDetected = Self(base: .replayDetected)
   /// A token is missing, or came late.
-  public static let messageOutOfSequence = Self(base: .messageOutOfSequence)
+  public static let outOfSequence = Self(base: .outOfSequence)
   /// A token without confidentiality where the level demands it.
-  public static let messageNotConfidential = Self(base: .messageNotConfidential)
+  public static let notEncrypted = Self(base: .notEncrypted)
   /// More empty messages in a row than any honest peer sends.
   public static let tooManyEmptyMessages = Self(base: .tooManyEmptyMessages)
   /// The peer ended the stream inside a message.
@@ -173,56 +188,69 @@ extension SOCKSError.Code {
   public static let passwordRefused = Self(base: .passwordRefused)
   /// The server answered the request with a failure (RFC 1928 section 6).
   public static let requestRefused = Self(base: .requestRefused)
+  /// What stands for a host's name cannot be one (reply X'04').
+  public static let malformedName = Self(base: .malformedName)
   /// A command other than those served (reply X'07').
   public static let unsupportedCommand = Self(base: .unsupportedCommand)
   /// An address type other than those of RFC 1928 section 5 (reply X'08').
   public static let unsupportedAddressType = Self(base: .unsupportedAddressType)
-  /// A rule of the gateway forbids it (reply X'02').
-  public static let refusedByRule = Self(base: .refusedByRule)
-  /// The target refused the connection (reply X'05').
-  public static let connectionRefused = Self(base: .connectionRefused)
-  /// The target has no address, or does not answer (reply X'04').
-  public static let hostUnreachable = Self(base: .hostUnreachable)
-  /// There is no way to the target's network (reply X'03').
-  public static let networkUnreachable = Self(base: .networkUnreachable)
-  /// The target could not be dialled for another reason (reply X'01').
-  public static let targetFailed = Self(base: .targetFailed)
-  /// A deadline of this side passed.
-  public static let deadlinePassed = Self(base: .deadlinePassed)
-  /// The peer closed, or the connection broke.
+  /// The peer did not do its part in time.
+  public static let timedOut = Self(base: .timedOut)
+  /// A step of this side (a call of the security library, the check of a password) was in flight when the time was up.
+  public static let stepTimedOut = Self(base: .stepTimedOut)
+  /// The peer closed or reset the connection.
   public static let connectionClosed = Self(base: .connectionClosed)
-  /// A bound on work in progress was reached.
-  public static let tooBusy = Self(base: .tooBusy)
-  /// The user has as many sessions as one user may have (reply X'02').
-  public static let tooManySessions = Self(base: .tooManySessions)
+  /// The network broke the connection: there is no answer from the peer, or no way to it.
+  public static let connectionLost = Self(base: .connectionLost)
+  /// More security steps wait on this machine than may.
+  public static let queueFull = Self(base: .queueFull)
+  /// The password could not be checked, for a reason of this machine's.
+  public static let passwordNotChecked = Self(base: .passwordNotChecked)
+  /// This program is stopping.
+  public static let stopping = Self(base: .stopping)
+  /// This machine's keytab cannot be read.
+  public static let keytabUnreadable = Self(base: .keytabUnreadable)
+  /// This machine's replay cache cannot be read or written.
+  public static let replayCacheUnreadable = Self(base: .replayCacheUnreadable)
+  /// This machine's krb5.conf cannot be read.
+  public static let configurationUnreadable = Self(base: .configurationUnreadable)
+  /// A socket of this machine's cannot be opened or used.
+  public static let socketFailed = Self(base: .socketFailed)
+  /// This process, or this machine, has no file descriptor left.
+  public static let noDescriptors = Self(base: .noDescriptors)
+  /// This machine has no memory left.
+  public static let noMemory = Self(base: .noMemory)
+  /// This machine has no disk space left.
+  public static let noDiskSpace = Self(base: .noDiskSpace)
   /// A value given by the caller does not fit the wire format.
   public static let valueOutOfRange = Self(base: .valueOutOfRange)
   /// An event came in a state where our own code must not send it.
-  public static let unreachableState = Self(base: .unreachableState)
+  public static let internalError = Self(base: .internalError)
 }
 
 extension SOCKSError.Code.Base {
   var fault: SOCKSError.Fault {
     switch self {
-    case .wrongVersion, .malformedMessage, .unexpectedMessage, .emptyToken, .tooManyRounds, .levelMalformed,
-      .messageRepeated, .messageOutOfSequence, .messageNotConfidential, .tooManyEmptyMessages, .methodNotOffered,
-      .truncated:
+    case .wrongVersion, .malformedMessage, .unexpectedMessage, .emptyToken, .tooManyRounds, .invalidLevel, .levelZero,
+      .replayDetected, .outOfSequence, .notEncrypted, .tooManyEmptyMessages, .methodNotOffered, .truncated,
+      .malformedName:
       .peerViolation
-    case .foreignProtocol, .levelNotWrapped, .noAcceptableMethod, .clearMessageWhereProtectionIsDue,
-      .unsupportedCommand, .unsupportedAddressType:
+    case .foreignProtocol, .levelNotWrapped, .noAcceptableMethod, .unprotectedRequest, .unsupportedCommand,
+      .unsupportedAddressType:
       .peerIncompatible
-    case .contextTooWeak, .serviceNotServed, .levelNotAcceptable, .passwordRefused, .refusedByRule, .requestRefused,
-      .abortReceived, .tooManySessions:
+    case .contextTooWeak, .serviceNotServed, .levelNotAcceptable, .passwordRefused, .requestRefused, .abortReceived:
       .refusedByPolicy
-    case .contextFailed, .protectionFailed, .noCredentials, .credentialsExpired, .unknownService,
-      .authorityUnreachable, .clockSkew:
+    case .contextFailed, .protectionFailed, .noCredentials, .credentialsExpired, .unknownService, .kdcUnreachable,
+      .clockSkew:
       .securityLibrary
-    case .connectionRefused, .hostUnreachable, .networkUnreachable, .targetFailed, .deadlinePassed, .connectionClosed,
-      .tooBusy:
+    case .timedOut, .connectionClosed, .connectionLost:
       .network
+    case .stepTimedOut, .queueFull, .passwordNotChecked, .stopping, .keytabUnreadable, .replayCacheUnreadable,
+      .configurationUnreadable, .socketFailed, .noDescriptors, .noMemory, .noDiskSpace:
+      .local
     case .valueOutOfRange:
       .localMisuse
-    case .unreachableState:
+    case .internalError:
       .bug
     }
   }

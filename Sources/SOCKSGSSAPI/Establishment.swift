@@ -27,17 +27,20 @@ final class Establishment<Pending: ~Copyable & Sendable>: ContextEstablishment {
   private let tokens: TokenEngine
   private let eventLoop: any EventLoop
   private let step: Step
+  private let describe: @Sendable (GSSError) -> SOCKSError
   private var state: State
 
+  /// - Parameter describe: what a step's failure is; called on the pool.
   init(
     pool: StepPool, tokens: TokenEngine, eventLoop: any EventLoop,
     make: @escaping @Sendable () throws(GSSError) -> Pending,
-    step: @escaping Step
+    step: @escaping Step, describe: @escaping @Sendable (GSSError) -> SOCKSError = { SOCKSError(establishing: $0) }
   ) {
     self.pool = pool
     self.tokens = tokens
     self.eventLoop = eventLoop
     self.step = step
+    self.describe = describe
     self.state = .ready(make)
   }
 
@@ -49,24 +52,25 @@ final class Establishment<Pending: ~Copyable & Sendable>: ContextEstablishment {
     case .ready(let make): take = { () throws(GSSError) in try make() }
     case .pending(let box): take = { box.take() }
     case .ended:
-      return self.later(.failed(SOCKSError(.unreachableState, "there is no pending context")), completion)
+      return self.later(.failed(SOCKSError(.internalError, "there is no pending context")), completion)
     }
-    let step = self.step
+    let (step, describe) = (self.step, self.describe)
     let octets = token.map { Array($0.readableBytesView) }
     let admitted = self.pool.submit(to: self.eventLoop) {
-      Self.outcome(take: take, step: step, token: octets)
+      Self.outcome(take: take, step: step, token: octets, describe: describe)
     } completion: { outcome in
-      completion(self.finish(outcome ?? .failed(SOCKSError(.tooBusy, "authentication is being shut down"))))
+      completion(self.finish(outcome ?? .failed(SOCKSError(.stopping, "authentication is being shut down"))))
     }
-    if !admitted { self.later(.failed(SOCKSError(.tooBusy, "too many clients authenticate at once")), completion) }
+    if !admitted { self.later(.failed(SOCKSError(.queueFull, "too many clients authenticate at once")), completion) }
   }
 
   private static func outcome(
-    take: @Sendable () throws(GSSError) -> Pending?, step: Step, token: [UInt8]?
+    take: @Sendable () throws(GSSError) -> Pending?, step: Step, token: [UInt8]?,
+    describe: (GSSError) -> SOCKSError
   ) -> Outcome {
     do throws(GSSError) {
       guard let pending = try take() else {
-        return .failed(SOCKSError(.unreachableState, "there is no pending context"))
+        return .failed(SOCKSError(.internalError, "there is no pending context"))
       }
       switch try step(pending, token) {
       case .continueNeeded(let pending, let token):
@@ -76,7 +80,7 @@ final class Establishment<Pending: ~Copyable & Sendable>: ContextEstablishment {
         return .complete(OneShot(context), attributes, token: token)
       }
     } catch {
-      return .failed(SOCKSError(establishing: error))
+      return .failed(describe(error))
     }
   }
 
@@ -86,7 +90,7 @@ final class Establishment<Pending: ~Copyable & Sendable>: ContextEstablishment {
       self.state = .pending(box)
       return .continueNeeded(token: ByteBuffer(bytes: token))
     case .complete(let box, let attributes, let token):
-      guard let context = box.take() else { return .failed(SOCKSError(.unreachableState, "the context is gone")) }
+      guard let context = box.take() else { return .failed(SOCKSError(.internalError, "the context is gone")) }
       let protection = self.tokens.protection(of: context, on: self.eventLoop)
       return .complete(attributes, token: token.map { ByteBuffer(bytes: $0) }, protection)
     case .failed(let error):

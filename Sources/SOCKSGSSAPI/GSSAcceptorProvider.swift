@@ -20,6 +20,7 @@ public final class GSSAcceptorProvider: Sendable {
     }
   }
 
+  private let configuration: Configuration
   private let credential: GSSCredential
   private let pool: StepPool
   private let tokens: TokenEngine
@@ -30,10 +31,9 @@ public final class GSSAcceptorProvider: Sendable {
   ///
   /// - Throws: `noCredentials` or `contextFailed`, with the library's text.
   public init(_ configuration: Configuration, pool: StepPool, tokens: TokenEngine = .automatic) throws(SOCKSError) {
+    self.configuration = configuration
     do throws(GSSError) {
-      self.credential = try GSSCredential(
-        acceptorFor: nil, mechanisms: configuration.allowsNegotiation ? [.krb5, .spnego] : [.krb5],
-        store: GSSCredentialStore(keytab: configuration.keytab, replayCache: configuration.replayCache))
+      self.credential = try configuration.acquireCredential()
     } catch {
       throw SOCKSError(establishing: error)
     }
@@ -43,11 +43,32 @@ public final class GSSAcceptorProvider: Sendable {
 
   /// A context to accept, for a channel of this event loop.
   public func makeEstablishment(on eventLoop: any EventLoop) -> any ContextEstablishment {
-    let credential = self.credential
+    let (credential, configuration) = (self.credential, self.configuration)
     return Establishment<GSSAcceptor>(pool: self.pool, tokens: self.tokens, eventLoop: eventLoop) {
       GSSAcceptor(credential: credential)
     } step: { acceptor, token throws(GSSError) in
       try acceptor.step(token ?? [])
+    } describe: { error in
+      SOCKSError(accepting: error) { configuration.keytabFailure }
+    }
+  }
+}
+
+extension GSSAcceptorProvider.Configuration {
+  fileprivate func acquireCredential() throws(GSSError) -> GSSCredential {
+    try GSSCredential(
+      acceptorFor: nil, mechanisms: self.allowsNegotiation ? [.krb5, .spnego] : [.krb5],
+      store: GSSCredentialStore(keytab: self.keytab, replayCache: self.replayCache))
+  }
+
+  /// Why there is no key in the keytab that this process may read; nil when there is one. The library looks when a
+  /// credential is acquired.
+  fileprivate var keytabFailure: GSSError? {
+    do throws(GSSError) {
+      _ = try self.acquireCredential()
+      return nil
+    } catch {
+      return error
     }
   }
 }

@@ -56,7 +56,7 @@ extension SOCKSError {
       } else if error.isExpired {
         .credentialsExpired
       } else if error.isKDCUnreachable {
-        .authorityUnreachable
+        .kdcUnreachable
       } else if error.isClockSkew {
         .clockSkew
       } else if error.isNoCredentials {

@@ -84,7 +84,7 @@ final class SystemProtection: PerMessageProtection {
       switch result {
       case .success(let outcome): outcomes.append(outcome)
       case .failure(let error): return error
-      case nil: return SOCKSError(.unreachableState, "a token lies outside its batch")
+      case nil: return SOCKSError(.internalError, "a token lies outside its batch")
       }
     }
     return nil
@@ -99,7 +99,7 @@ final class SystemProtection: PerMessageProtection {
         outcome = UnwrapOutcome(try self.context.unwrap(&token, into: &output))
       }
       return outcome.map(Result.success)
-        ?? .failure(SOCKSError(.unreachableState, "the library opened a token and said nothing"))
+        ?? .failure(SOCKSError(.internalError, "the library opened a token and said nothing"))
     } catch {
       return .failure(SOCKSError(protecting: error))
     }

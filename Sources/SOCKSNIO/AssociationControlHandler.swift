@@ -42,7 +42,7 @@ public final class AssociationControlHandler: ChannelInboundHandler {
   }
 
   public func errorCaught(context: ChannelHandlerContext, error: any Error) {
-    self.end((error as? SOCKSError) ?? SOCKSError(.connectionClosed, "\(error)"), context)
+    self.end(SOCKSError(transport: error), context)
   }
 
   public func channelInactive(context: ChannelHandlerContext) {

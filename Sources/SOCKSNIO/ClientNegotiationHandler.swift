@@ -110,7 +110,7 @@ public final class ClientNegotiationHandler: ChannelInboundHandler, RemovableCha
 
   public func errorCaught(context: ChannelHandlerContext, error: any Error) {
     guard self.state == .negotiating else { return context.fireErrorCaught(error) }
-    self.interrupt((error as? SOCKSError) ?? SOCKSError(.connectionClosed, "\(error)"), context)
+    self.interrupt(SOCKSError(transport: error), context)
   }
 
   // MARK: Running the machine
@@ -127,7 +127,7 @@ public final class ClientNegotiationHandler: ChannelInboundHandler, RemovableCha
     self.timer = context.eventLoop.assumeIsolated().scheduleTask(in: timeout) { [weak self] in
       guard let self, let context = self.context else { return }
       let awaited = self.negotiation.awaited
-      self.interrupt(SOCKSError(.deadlinePassed, "timed out waiting for \(awaited)"), context)
+      self.interrupt(SOCKSError(.timedOut, "timed out waiting for \(awaited)"), context)
     }
   }
 
@@ -191,7 +191,7 @@ public final class ClientNegotiationHandler: ChannelInboundHandler, RemovableCha
     }
   }
 
-  private static let noContext = SOCKSError(.unreachableState, "there is no context")
+  private static let noContext = SOCKSError(.internalError, "there is no context")
 
   private func readMore(_ context: ChannelHandlerContext) -> Bool {
     guard self.isInputClosed else {
@@ -231,7 +231,7 @@ public final class ClientNegotiationHandler: ChannelInboundHandler, RemovableCha
     do {
       try context.pipeline.syncOperations.addHandler(encapsulation, position: .before(self))
     } catch {
-      self.fail(SOCKSError(.connectionClosed, "\(error)"), context)
+      self.fail(SOCKSError(transport: error), context)
       return false
     }
     self.protection = nil

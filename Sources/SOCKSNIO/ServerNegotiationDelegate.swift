@@ -19,17 +19,21 @@ public protocol ServerNegotiationDelegate: AnyObject {
   /// The method needs no context: RFC 1929's user name, or nil for no authentication.
   func negotiationAuthenticated(username: [UInt8]?)
 
-  /// Compare, off the loop; call `completion` on the loop, once, after this call has returned.
-  func negotiationReceivedPassword(_ request: UsernamePasswordRequest, completion: @escaping (Bool) -> Void)
+  /// A token or a password has come, and is about to be looked at.
+  func negotiationReceivedCredential()
 
-  /// Carry out a request; call `completion` on the loop, once, after this call has returned. The error, for the log, says
-  /// why a reply is a failure.
+  /// Compare, off the loop; call `completion` on the loop, once, after this call has returned.
+  func negotiationReceivedPassword(
+    _ request: UsernamePasswordRequest, completion: @escaping (PasswordOutcome) -> Void)
+
+  /// Carry out a request; call `completion` on the loop, once, after this call has returned. Why a reply is a failure is
+  /// known to the delegate alone.
   ///
   /// - Parameter announcement: for BIND only, called before a `completion` with a success, once: with the address that is
   ///   listened on, for the first of the two replies.
   func negotiationReceivedRequest(
     _ request: SOCKSRequest, announcement: @escaping (SOCKSAddress) -> Void,
-    completion: @escaping (SOCKSReply, SOCKSError?) -> Void)
+    completion: @escaping (SOCKSReply) -> Void)
 
   /// The success reply is on its way. Put the relay in the handler's place, give it the early data, and remove the
   /// handler.
@@ -40,7 +44,8 @@ public protocol ServerNegotiationDelegate: AnyObject {
   func negotiationSucceeded(
     _ handler: ServerNegotiationHandler, context: ChannelHandlerContext, earlyData: ByteBuffer, inputClosed: Bool)
 
-  /// The connection is refused or broken, and is being closed.
+  /// The connection is refused or broken, and is being closed; not called when the owner has closed it by
+  /// ``ServerNegotiationHandler/close()``. A refused request's error is `requestRefused`, whatever the delegate's reason was.
   func negotiationFailed(_ error: SOCKSError, phase: ServerNegotiation.Phase)
 }
 
@@ -49,11 +54,13 @@ extension ServerNegotiationDelegate {
 
   public func negotiationSelected(_ method: SOCKSMethod) {}
 
+  public func negotiationReceivedCredential() {}
+
   public func negotiationLeftUnprotected(_ session: UnprotectedSession) {}
 
   public func negotiationAuthenticated(username: [UInt8]?) {}
 
   public func negotiationReceivedPassword(
-    _ request: UsernamePasswordRequest, completion: @escaping (Bool) -> Void
-  ) { completion(false) }
+    _ request: UsernamePasswordRequest, completion: @escaping (PasswordOutcome) -> Void
+  ) { completion(.notChecked) }
 }

@@ -57,6 +57,9 @@ public final class ServerNegotiationHandler: ChannelInboundHandler, RemovableCha
     self.delegate = delegate
   }
 
+  /// How far the negotiation has come.
+  public var currentPhase: ServerNegotiation.Phase { self.negotiation.phase }
+
   // MARK: Channel events
 
   public func handlerAdded(context: ChannelHandlerContext) {
@@ -125,7 +128,7 @@ public final class ServerNegotiationHandler: ChannelInboundHandler, RemovableCha
   public func errorCaught(context: ChannelHandlerContext, error: any Error) {
     guard case .negotiating = self.state else { return self.close(context) }
     // From the encapsulation layer below: not one more octet may be sent, so there is no answer.
-    self.giveUp((error as? SOCKSError) ?? SOCKSError(.connectionClosed, "\(error)"), context)
+    self.giveUp(SOCKSError(transport: error), context)
   }
 
   // MARK: Running the machine
@@ -218,7 +221,7 @@ public final class ServerNegotiationHandler: ChannelInboundHandler, RemovableCha
     }
   }
 
-  private static let noContext = SOCKSError(.unreachableState, "there is no context")
+  private static let noContext = SOCKSError(.internalError, "there is no context")
 
   private func readMore(_ context: ChannelHandlerContext) -> Bool {
     guard self.isInputClosed else {
@@ -233,6 +236,7 @@ public final class ServerNegotiationHandler: ChannelInboundHandler, RemovableCha
   }
 
   private func step(_ token: ByteBuffer, _ context: ChannelHandlerContext) {
+    self.delegate?.negotiationReceivedCredential()
     let establishment = self.establishment ?? self.makeEstablishment()
     self.establishment = establishment
     establishment.step(token) { [weak self] step in
@@ -266,7 +270,7 @@ public final class ServerNegotiationHandler: ChannelInboundHandler, RemovableCha
     do {
       try context.pipeline.syncOperations.addHandler(encapsulation, position: .before(self))
     } catch {
-      self.fail(SOCKSError(.connectionClosed, "\(error)"), phase: .level, context)
+      self.fail(SOCKSError(transport: error), phase: .level, context)
       return false
     }
     self.delegate?.negotiationAgreed(agreed)
@@ -281,10 +285,11 @@ public final class ServerNegotiationHandler: ChannelInboundHandler, RemovableCha
 
   private func checkPassword(_ request: UsernamePasswordRequest, _ context: ChannelHandlerContext) {
     self.username = request.username
-    guard let delegate = self.delegate else { return self.event(context) { $0.passwordChecked(isCorrect: false) } }
-    delegate.negotiationReceivedPassword(request) { [weak self] isCorrect in
+    guard let delegate = self.delegate else { return self.event(context) { $0.passwordChecked(.notChecked) } }
+    delegate.negotiationReceivedCredential()
+    delegate.negotiationReceivedPassword(request) { [weak self] outcome in
       guard let self, let context = self.context else { return }
-      self.event(context) { $0.passwordChecked(isCorrect: isCorrect) }
+      self.event(context) { $0.passwordChecked(outcome) }
     }
   }
 
@@ -292,9 +297,9 @@ public final class ServerNegotiationHandler: ChannelInboundHandler, RemovableCha
     self.delegate?.negotiationReceivedRequest(request) { [weak self] bound in
       guard let self, let context = self.context else { return }
       self.event(context) { $0.announced(bound) }
-    } completion: { [weak self] reply, error in
+    } completion: { [weak self] reply in
       guard let self, let context = self.context else { return }
-      self.event(context) { $0.requestFinished(reply, error: error) }
+      self.event(context) { $0.requestFinished(reply) }
     }
   }
 
@@ -310,6 +315,16 @@ public final class ServerNegotiationHandler: ChannelInboundHandler, RemovableCha
   }
 
   // MARK: Endings
+
+  /// Closes the connection for a reason of its owner's, who knows it: the delegate is not told of anything any more. After
+  /// an answer the channel may linger for a while; that ends too.
+  public func close() {
+    guard let context = self.context else { return }
+    _ = self.negotiation.interrupted(Self.closedByOwner)
+    self.close(context)
+  }
+
+  private static let closedByOwner = SOCKSError(.stopping, "closed by this side")
 
   private func refuse(_ answer: ByteBuffer, _ error: SOCKSError, _ context: ChannelHandlerContext) {
     guard case .negotiating = self.state else { return }
@@ -370,8 +385,7 @@ public final class ServerNegotiationHandler: ChannelInboundHandler, RemovableCha
     guard let timeout = self.timeouts.deadline(for: phase) else { return }
     self.timer = self.timers?.start(in: timeout) { [weak self] in
       guard let self, let context = self.context else { return }
-      self.interrupt(
-        SOCKSError(.deadlinePassed, "the client did not finish its \(phase.rawValue) phase in time"), context)
+      self.event(context) { $0.deadlinePassed() }
     }
   }
 }

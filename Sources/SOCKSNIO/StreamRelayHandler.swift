@@ -37,6 +37,6 @@ public final class StreamRelayHandler: ChannelInboundHandler {
   }
 
   public func errorCaught(context: ChannelHandlerContext, error: any Error) {
-    self.session.failed(self.side, (error as? SOCKSError) ?? SOCKSError(.connectionClosed, "\(error)"))
+    self.session.failed(self.side, SOCKSError(transport: error))
   }
 }

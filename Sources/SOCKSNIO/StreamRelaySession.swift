@@ -6,10 +6,17 @@ public import SOCKSCore
 public final class StreamRelaySession {
   /// How a relay ended.
   public struct End: Sendable {
-    /// Nil when both streams came to their ends.
-    public var error: SOCKSError?
-    /// The side on which the error was found.
-    public var side: StreamRelay.Side?
+    public enum Cause: Hashable, Sendable {
+      /// Both streams came to their ends, the one of this side first.
+      case completed(first: StreamRelay.Side)
+      case failed(SOCKSError, on: StreamRelay.Side)
+      /// Nothing was relayed for too long.
+      case idle(isHalfClosed: Bool)
+      /// The owner has ended it, and knows why.
+      case endedByOwner
+    }
+
+    public var cause: Cause
     public var octetsFromClient: UInt64
     public var octetsFromTarget: UInt64
   }
@@ -89,8 +96,8 @@ public final class StreamRelaySession {
     self.run(self.relay.began())
   }
 
-  /// Ends the relay from outside: a limit, a shutdown.
-  public func end(_ error: SOCKSError) { self.finish(error: error, side: nil) }
+  /// Ends the relay for a reason of its owner's: a limit, a shutdown.
+  public func end() { self.finish(.endedByOwner) }
 
   // MARK: Events
 
@@ -131,7 +138,7 @@ public final class StreamRelaySession {
         self.lastActivity = self.eventLoop.now
         self.run(self.relay.written(count, to: side.other))
       case .failure(let error):
-        self.failed(side.other, (error as? SOCKSError) ?? SOCKSError(.connectionClosed, "\(error)"))
+        self.failed(side.other, SOCKSError(transport: error))
       }
     }
     destination.write(NIOAny(last), promise: promise)
@@ -159,9 +166,7 @@ public final class StreamRelaySession {
     self.failed(side, SOCKSError(.connectionClosed, "the \(side) closed the connection"))
   }
 
-  func failed(_ side: StreamRelay.Side, _ error: SOCKSError) {
-    self.finish(error: error, side: side)
-  }
+  func failed(_ side: StreamRelay.Side, _ error: SOCKSError) { self.finish(.failed(error, on: side)) }
 
   // MARK: Actions
 
@@ -170,7 +175,7 @@ public final class StreamRelaySession {
     if actions.contains(.readClient) { self.read(.client) }
     if actions.contains(.readTarget) { self.read(.target) }
     // To close both sides ends their streams as well.
-    if actions.contains(.finish) { return self.finish(error: nil, side: nil) }
+    if actions.contains(.finish) { return self.finish(.completed(first: self.relay.firstToEnd ?? .client)) }
     if actions.contains(.endClientOutput) { self.client?.close(mode: .output, promise: nil) }
     if actions.contains(.endTargetOutput) { self.target?.close(mode: .output, promise: nil) }
   }
@@ -187,19 +192,20 @@ public final class StreamRelaySession {
     }
   }
 
-  private func finish(error: SOCKSError?, side: StreamRelay.Side?) {
+  private func finish(_ cause: End.Cause) {
     guard let onEnd = self.onEnd else { return }
     self.onEnd = nil
     self.idleTimer?.cancel()
     self.idleTimer = nil
     let end = End(
-      error: error, side: side, octetsFromClient: self.relay.octetsFromClient,
+      cause: cause, octetsFromClient: self.relay.octetsFromClient,
       octetsFromTarget: self.relay.octetsFromTarget)
+    let isOrderly = if case .completed = cause { true } else { false }
     // What came before a fault is good; it may have come with it, in one read.
     for side in StreamRelay.Side.allCases { self.writeLast(from: side) }
     for context in [self.client, self.target].compactMap({ $0 }) {
       context.flush()
-      if error != nil { Self.prepareReset(context.channel) }
+      if !isOrderly { Self.prepareReset(context.channel) }
       context.close(promise: nil)
     }
     onEnd(end)
@@ -226,7 +232,7 @@ public final class StreamRelaySession {
       guard let self, self.onEnd != nil else { return }
       let remaining = self.lastActivity + self.idleLimit - self.eventLoop.now
       guard remaining > .zero else {
-        return self.finish(error: SOCKSError(.deadlinePassed, "nothing was relayed for too long"), side: nil)
+        return self.finish(.idle(isHalfClosed: self.relay.isHalfClosed))
       }
       self.scheduleIdleTimer(remaining)
     }

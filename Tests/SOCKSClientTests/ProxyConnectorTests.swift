@@ -67,7 +67,7 @@ struct ProxyConnectorTests {
 
   @Test func anUnsealedMessageIsAnError() async throws {
     try await TestGateway.with(.answerUnsealed) { gateway in
-      await #expect(throws: SOCKSError(.messageNotConfidential)) {
+      await #expect(throws: SOCKSError(.notEncrypted)) {
         try await makeConnector(to: gateway.address).withConnection(to: anyTarget) { input, output in
           try await exchange(input, output, sending: [0x21], endAfter: 1)
         }
@@ -116,8 +116,8 @@ struct ProxyConnectorTests {
 
   @Test(arguments: [
     (SOCKSError.Code.noCredentials, ProxyConnectorError.Reason.noTicket), (.credentialsExpired, .ticketExpired),
-    (.unknownService, .unknownService), (.authorityUnreachable, .authorityUnreachable), (.clockSkew, .clockSkew),
-    (.contextFailed, .kerberosFailed), (.tooBusy, .tooBusy),
+    (.unknownService, .unknownService), (.kdcUnreachable, .kdcUnreachable), (.clockSkew, .clockSkew),
+    (.contextFailed, .kerberosFailed), (.queueFull, .tooBusy), (.socketFailed, .localFailure),
   ])
   func failedStepsAreNamed(code: SOCKSError.Code, reason: ProxyConnectorError.Reason) async throws {
     try await TestGateway.with(.echo()) { gateway in

@@ -12,7 +12,7 @@ struct WordsTests {
     (SOCKSError(.noCredentials, "x"), "no Kerberos ticket: run kinit", ProgramStatus.noPermission),
     (SOCKSError(.credentialsExpired), "has expired: run kinit", .noPermission),
     (SOCKSError(.unknownService), "socks/192.0.2.1: check the gateway's name, or try --service rcmd", .noPermission),
-    (SOCKSError(.authorityUnreachable), "no Kerberos server (KDC) answers", .temporary),
+    (SOCKSError(.kdcUnreachable), "no Kerberos server (KDC) answers", .temporary),
     (SOCKSError(.clockSkew), "clock", .noPermission),
     (SOCKSError(.contextFailed, "why"), "socks/192.0.2.1 failed: why", .noPermission),
     (SOCKSError(.abortReceived, "why"), "192.0.2.1:1080 refused the authentication", .noPermission),
@@ -24,10 +24,12 @@ struct WordsTests {
     (SOCKSError(.requestRefused, reply: .hostUnreachable), "no such host", .unavailable),
     (SOCKSError(.requestRefused, reply: .networkUnreachable), "network", .unavailable),
     (SOCKSError(.requestRefused, reply: SOCKSReplyCode(rawValue: 0x4d)), "77", .unavailable),
-    (SOCKSError(.deadlinePassed, "timed out waiting for the reply"), "timed out waiting for the reply", .temporary),
+    (SOCKSError(.timedOut, "timed out waiting for the reply"), "timed out waiting for the reply", .temporary),
     (SOCKSError(.connectionClosed), "ended the connection", .inputOutput),
-    (SOCKSError(.messageRepeated, "why"), "RFC 1961 as it should: why", .protocolError),
-    (SOCKSError(.tooBusy), "too many", .temporary), (SOCKSError(.unreachableState), "internal error", .software),
+    (SOCKSError(.replayDetected, "why"), "RFC 1961 as it should: why", .protocolError),
+    (SOCKSError(.queueFull), "too many", .temporary),
+    (SOCKSError(.socketFailed), "this machine", .unavailable), (SOCKSError(.noDescriptors), "this machine", .temporary),
+    (SOCKSError(.internalError), "internal error", .software),
   ])
   func eachReasonHasItsWordsAndItsStatus(error: SOCKSError, words: String, status: ProgramStatus) {
     let shown = ProxyConnectorError(negotiating: error, .init(gateway: Self.gateway), request: anyRequest)

@@ -4,17 +4,18 @@ import Testing
 @Suite struct ErrorTests {
   @Test func errorsAreComparedByCode() {
     #expect(SOCKSError(.truncated, "a") == SOCKSError(.truncated, "b"))
-    #expect(SOCKSError(.truncated) != SOCKSError(.tooBusy))
+    #expect(SOCKSError(.truncated) != SOCKSError(.queueFull))
     #expect(SOCKSError(.truncated, "inside a token").description == "truncated: inside a token")
     #expect(SOCKSError(.truncated).description == "truncated")
   }
 
   @Test(
     arguments: [
-      (.wrongVersion, .peerViolation), (.messageRepeated, .peerViolation),
-      (.clearMessageWhereProtectionIsDue, .peerIncompatible),
-      (.refusedByRule, .refusedByPolicy), (.protectionFailed, .securityLibrary), (.deadlinePassed, .network),
-      (.valueOutOfRange, .localMisuse), (.unreachableState, .bug),
+      (.wrongVersion, .peerViolation), (.replayDetected, .peerViolation),
+      (.unprotectedRequest, .peerIncompatible),
+      (.queueFull, .local), (.requestRefused, .refusedByPolicy), (.protectionFailed, .securityLibrary),
+      (.timedOut, .network),
+      (.valueOutOfRange, .localMisuse), (.internalError, .bug),
     ] as [(SOCKSError.Code, SOCKSError.Fault)])
   func everyErrorIsSomebodysFault(code: SOCKSError.Code, fault: SOCKSError.Fault) {
     #expect(SOCKSError(code).fault == fault)

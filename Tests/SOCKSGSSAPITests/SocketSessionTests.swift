@@ -13,9 +13,9 @@ import Testing
 
     func negotiationReceivedRequest(
       _ request: SOCKSRequest, announcement: @escaping (SOCKSAddress) -> Void,
-      completion: @escaping (SOCKSReply, SOCKSError?) -> Void
+      completion: @escaping (SOCKSReply) -> Void
     ) {
-      self.loop.assumeIsolated().execute { completion(SOCKSReply(code: .succeeded), nil) }
+      self.loop.assumeIsolated().execute { completion(SOCKSReply(code: .succeeded)) }
     }
 
     func negotiationSucceeded(

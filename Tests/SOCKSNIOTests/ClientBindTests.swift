@@ -51,14 +51,14 @@ import Testing
   @Test func theSecondReplyMustBeSealedAsTheFirst() throws {
     let harness = try self.announced()
     harness.wire.receive(harness.server.encapsulated(ByteScript.reply(), sealed: false))
-    #expect(harness.errors == [.messageNotConfidential] && harness.wire.probe.isClosed)
+    #expect(harness.errors == [.notEncrypted] && harness.wire.probe.isClosed)
   }
 
   @Test func theFirstReplyAgainIsNoSecond() throws {
     let harness = try self.announced()
     harness.server.nextNumber -= 1
     harness.wire.receive(harness.server.encapsulated(ByteScript.reply()))
-    #expect(harness.errors == [.messageRepeated] && harness.wire.probe.isClosed)
+    #expect(harness.errors == [.replayDetected] && harness.wire.probe.isClosed)
   }
 
   @Test func aRefusalInTheSecondReplyIsTold() throws {
@@ -72,7 +72,7 @@ import Testing
     harness.wire.advance(.seconds(89))
     #expect(harness.results.isEmpty && !harness.wire.probe.isClosed)
     harness.wire.advance(.seconds(2))
-    #expect(harness.errors == [.deadlinePassed] && harness.wire.probe.isClosed)
+    #expect(harness.errors == [.timedOut] && harness.wire.probe.isClosed)
   }
 
   @Test func theGatewayMayGoAwayInBetween() throws {

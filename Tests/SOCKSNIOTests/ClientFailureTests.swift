@@ -50,7 +50,7 @@ import Testing
   @Test(
     arguments: [
       ([0x01, 0x01, 0x00, 0x00], SOCKSError.Code.emptyToken), ([0x01, 0x02, 0x00, 0x01, 0x00], .unexpectedMessage),
-      ([0x01, 0x03, 0x00, 0x01, 0x00], .unexpectedMessage), ([0x05, 0x00], .clearMessageWhereProtectionIsDue),
+      ([0x01, 0x03, 0x00, 0x01, 0x00], .unexpectedMessage), ([0x05, 0x00], .unprotectedRequest),
       ([0x01, 0x07], .malformedMessage), ([0x02], .wrongVersion),
     ] as [([UInt8], SOCKSError.Code)])
   func badAnswers(octets: [UInt8], code: SOCKSError.Code) throws {
@@ -87,7 +87,7 @@ import Testing
   @Test(
     arguments: [
       ([1], SOCKSError.Code.levelNotAcceptable), ([0], .levelNotAcceptable), ([3], .levelNotAcceptable),
-      ([], .levelMalformed), ([2, 2], .levelMalformed),
+      ([], .invalidLevel), ([2, 2], .invalidLevel),
     ] as [([UInt8], SOCKSError.Code)])
   func levelsThatAreNotAcceptable(octets: [UInt8], code: SOCKSError.Code) throws {
     let harness = try ClientHarness()
@@ -124,7 +124,7 @@ import Testing
       let level = harness.server.level([0x02])
       harness.wire.receive(isCoalesced ? level + ByteScript.reply() : level)
       if !isCoalesced { harness.wire.receive(ByteScript.reply()) }
-      expectFailure(harness, .clearMessageWhereProtectionIsDue, writes: 4)
+      expectFailure(harness, .unprotectedRequest, writes: 4)
     }
   }
 
@@ -132,7 +132,7 @@ import Testing
     let harness = try ClientHarness()
     harness.establish()
     harness.wire.receive(harness.server.level([0x02]) + harness.server.encapsulated(ByteScript.reply(), sealed: false))
-    expectFailure(harness, .messageNotConfidential, writes: 4)
+    expectFailure(harness, .notEncrypted, writes: 4)
   }
 
   // MARK: Ends
@@ -191,7 +191,7 @@ import Testing
       harness.wire.advance(.seconds(9 - dripped) - .nanoseconds(1))
       #expect(harness.results.isEmpty)
       harness.wire.advance(.nanoseconds(1))
-      expectFailure(harness, .deadlinePassed, writes: writes)
+      expectFailure(harness, .timedOut, writes: writes)
     }
   }
 
@@ -202,7 +202,7 @@ import Testing
     harness.wire.receive(ByteScript.authentication(ClientHarness.answer))
     harness.wire.advance(.seconds(9))
     #expect(harness.establishment.isHeld)
-    expectFailure(harness, .deadlinePassed, writes: 2)
+    expectFailure(harness, .timedOut, writes: 2)
   }
 
   @Test func theTimeEndsWithTheReply() throws {

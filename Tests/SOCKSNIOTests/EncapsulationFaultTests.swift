@@ -36,10 +36,10 @@ import Testing
   @Test(arguments: [ProtectionLevel.integrity, .confidentiality])
   func missingRepeatedAndSwapped(level: ProtectionLevel) throws {
     for index in [0, 2, 3] {
-      try expectFault(.messageOutOfSequence, level: level, at: index) { $0.remove(at: index) }
-      try expectFault(.messageOutOfSequence, level: level, at: index) { $0.swapAt(index, index + 1) }
-      try expectFault(.messageRepeated, level: level, at: index + 1) { $0.insert($0[index], at: index + 1) }
-      try expectFault(.messageRepeated, level: level, at: 4) { $0[4] = $0[index] }
+      try expectFault(.outOfSequence, level: level, at: index) { $0.remove(at: index) }
+      try expectFault(.outOfSequence, level: level, at: index) { $0.swapAt(index, index + 1) }
+      try expectFault(.replayDetected, level: level, at: index + 1) { $0.insert($0[index], at: index + 1) }
+      try expectFault(.replayDetected, level: level, at: 4) { $0[4] = $0[index] }
     }
   }
 
@@ -58,7 +58,7 @@ import Testing
 
   @Test func signedAtLevel2() throws {
     for index in [0, 2, 4] {
-      try expectFault(.messageNotConfidential, at: index) { messages in
+      try expectFault(.notEncrypted, at: index) { messages in
         let number = 500 + UInt64(index)
         let token = FakeToken(isSealed: false, number: number, plaintext: [UInt8(index)])
         messages[index] = token.message(key: ByteScript().key)
@@ -83,7 +83,7 @@ import Testing
       try expectFault(.wrongVersion, at: index) { $0[index][0] = 0 }
       try expectFault(.abortReceived, at: index) { $0[index] = [0x01, 0xff] }
       try expectFault(.emptyToken, at: index) { $0[index] = [0x01, 0x03, 0x00, 0x00] }
-      try expectFault(.clearMessageWhereProtectionIsDue, at: index) { $0[index] = ByteScript.connect() }
+      try expectFault(.unprotectedRequest, at: index) { $0[index] = ByteScript.connect() }
     }
   }
 
@@ -96,8 +96,8 @@ import Testing
   }
 
   @Test(arguments: [
-    (UnwrapOutcome.Status.duplicate, SOCKSError.Code.messageRepeated), (.old, .messageRepeated),
-    (.unsequenced, .messageOutOfSequence), (.gap, .messageOutOfSequence), (.other, .protectionFailed),
+    (UnwrapOutcome.Status.duplicate, SOCKSError.Code.replayDetected), (.old, .replayDetected),
+    (.unsequenced, .outOfSequence), (.gap, .outOfSequence), (.other, .protectionFailed),
   ])
   func statusBits(status: UnwrapOutcome.Status, code: SOCKSError.Code) throws {
     for index in [0, 2, 4] {

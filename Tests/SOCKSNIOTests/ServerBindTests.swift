@@ -101,7 +101,6 @@ import Testing
   @Test func theSecondReplyMayBeARefusal() throws {
     let harness = try Self.listening()
     harness.delegate.reply = SOCKSReply(code: .hostUnreachable)
-    harness.delegate.replyError = SOCKSError(.deadlinePassed)
     harness.delegate.release()
     #expect(try Self.replies(harness).map { $0.plaintext[1] } == [0x00, 0x04])
     #expect(harness.delegate.failures.map(\.phase) == [.listening])

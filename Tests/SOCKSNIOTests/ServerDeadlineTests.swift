@@ -25,7 +25,7 @@ import Testing
       harness.wire.probe.events.isEmpty && harness.delegate.failures.isEmpty, sourceLocation: sourceLocation)
     harness.wire.advance(.nanoseconds(1))
     #expect(harness.wire.probe.events == events, sourceLocation: sourceLocation)
-    #expect(harness.delegate.failures.map(\.error.code) == [.deadlinePassed], sourceLocation: sourceLocation)
+    #expect(harness.delegate.failures.map(\.error.code) == [.timedOut], sourceLocation: sourceLocation)
     #expect(harness.delegate.failures.map(\.phase) == [phase], sourceLocation: sourceLocation)
   }
 
@@ -53,7 +53,7 @@ import Testing
     #expect(harness.delegate.failures.isEmpty)
     harness.wire.advance(.nanoseconds(1))
     #expect(harness.wire.probe.events.suffix(2) == Self.abort)
-    #expect(harness.delegate.failures.map(\.error.code) == [.deadlinePassed])
+    #expect(harness.delegate.failures.map(\.error.code) == [.stepTimedOut])
     // Too late: the step's end brings nothing but the end of the context.
     let events = harness.wire.probe.events
     #expect(harness.establishment.isHeld && harness.establishment.protection != nil)
@@ -61,6 +61,17 @@ import Testing
     harness.wire.loop.run()
     #expect(harness.establishment.protection == nil)
     #expect(harness.wire.probe.events == events && harness.delegate.failures.count == 1)
+  }
+
+  @Test func aPasswordThatIsStillBeingChecked() throws {
+    let harness = try ServerHarness(methods: [.usernamePassword])
+    harness.delegate.holds = true
+    harness.wire.receive([0x05, 0x01, 0x02])
+    harness.wire.receive([0x01, 0x01, 0x61, 0x01, 0x62])
+    harness.wire.advance(.seconds(5))
+    #expect(harness.wire.probe.events.suffix(2) == [.wrote([0x01, 0x01]), .closedOutput])
+    #expect(harness.delegate.failures.map(\.error.code) == [.stepTimedOut])
+    #expect(harness.delegate.failures.map(\.phase) == [.authentication])
   }
 
   @Test func severalRoundsHaveOneDeadline() throws {

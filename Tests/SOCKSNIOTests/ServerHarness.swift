@@ -86,10 +86,9 @@ final class ScriptedDelegate: ServerNegotiationDelegate {
   let upper = UpperProbe()
 
   var reply = SOCKSReply(code: .succeeded, bound: SOCKSAddress(.v4(0xc000_0202), port: 4_321))
-  var replyError: SOCKSError?
   /// For BIND.
   var announced = SOCKSAddress(.v4(0xc000_0202), port: 4_322)
-  var acceptsPassword = true
+  var passwordOutcome = PasswordOutcome.correct
   /// Requests and passwords are answered only by ``release()``.
   var holds = false
   /// Completions come before the call that they answer has returned.
@@ -112,20 +111,22 @@ final class ScriptedDelegate: ServerNegotiationDelegate {
 
   func negotiationAuthenticated(username: [UInt8]?) { self.usernames.append(username) }
 
-  func negotiationReceivedPassword(_ request: UsernamePasswordRequest, completion: @escaping (Bool) -> Void) {
+  func negotiationReceivedPassword(
+    _ request: UsernamePasswordRequest, completion: @escaping (PasswordOutcome) -> Void
+  ) {
     self.passwords.append(request)
-    self.answer { completion(self.acceptsPassword) }
+    self.answer { completion(self.passwordOutcome) }
   }
 
   func negotiationReceivedRequest(
     _ request: SOCKSRequest, announcement: @escaping (SOCKSAddress) -> Void,
-    completion: @escaping (SOCKSReply, SOCKSError?) -> Void
+    completion: @escaping (SOCKSReply) -> Void
   ) {
     self.requests.append(request)
-    guard request.command == .bind else { return self.answer { completion(self.reply, self.replyError) } }
+    guard request.command == .bind else { return self.answer { completion(self.reply) } }
     self.answer {
       announcement(self.announced)
-      self.answer { completion(self.reply, self.replyError) }
+      self.answer { completion(self.reply) }
     }
   }
 
@@ -136,7 +137,7 @@ final class ScriptedDelegate: ServerNegotiationDelegate {
     do {
       try context.pipeline.syncOperations.addHandler(self.upper, position: .after(handler))
     } catch {
-      self.failures.append((SOCKSError(.unreachableState, "\(error)"), .relaying))
+      self.failures.append((SOCKSError(.internalError, "\(error)"), .relaying))
     }
     context.pipeline.syncOperations.removeHandler(handler, promise: nil)
   }

@@ -93,7 +93,7 @@ import Testing
 
   @Test func aWrongPasswordIsRefused() throws {
     let harness = try ServerHarness()
-    harness.delegate.acceptsPassword = false
+    harness.delegate.passwordOutcome = .refused
     harness.wire.receive([0x05, 0x01, 0x02])
     harness.wire.receive([0x01, 0x01, 0x61, 0x01, 0x78] + ByteScript.connect())
     #expect(harness.wire.probe.events == [.wrote([0x05, 0x02]), .wrote([0x01, 0x01]), .closedOutput])

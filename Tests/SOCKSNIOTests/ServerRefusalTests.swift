@@ -25,7 +25,7 @@ import Testing
       ([0x01, 0x03, 0x00, 0x01, 0x00], .unexpectedMessage),
       ([0x01, 0x04], .malformedMessage),
       ([0x01, 0xff], .abortReceived),
-      ([0x05, 0x01, 0x00], .clearMessageWhereProtectionIsDue),
+      ([0x05, 0x01, 0x00], .unprotectedRequest),
     ] as [([UInt8], SOCKSError.Code)])
   func badFirstMessages(octets: [UInt8], code: SOCKSError.Code) throws {
     for isCoalesced in [false, true] {
@@ -76,7 +76,7 @@ import Testing
     harness.wire.receive(ServerHarness.gssOffer + ByteScript.authentication(ServerHarness.token))
     harness.wire.receive(harness.client.level(octets) + harness.client.encapsulated(ByteScript.connect()))
     #expect(harness.wire.probe.events.suffix(2) == Self.abort)
-    #expect(harness.delegate.failures.map(\.error.code) == [.levelMalformed])
+    #expect(harness.delegate.failures.map(\.error.code) == [.invalidLevel])
     #expect(harness.delegate.failures.map(\.phase) == [.level])
     #expect(harness.delegate.agreed.isEmpty && harness.delegate.requests.isEmpty)
   }
@@ -96,7 +96,7 @@ import Testing
     harness.wire.receive(ServerHarness.gssOffer + ByteScript.authentication(ServerHarness.token))
     harness.wire.receive(harness.client.level([0x02]))
     #expect(harness.wire.probe.events.suffix(2) == Self.abort)
-    #expect(harness.delegate.failures.map(\.error.code) == [.messageOutOfSequence])
+    #expect(harness.delegate.failures.map(\.error.code) == [.outOfSequence])
   }
 
   @Test func aLevelAnswerThatCannotBeWrapped() throws {
@@ -110,13 +110,12 @@ import Testing
     let harness = try ServerHarness()
     harness.agree()
     harness.delegate.reply = SOCKSReply(code: .notAllowedByRuleset)
-    harness.delegate.replyError = SOCKSError(.refusedByRule)
     harness.wire.receive(harness.client.encapsulated(ByteScript.connect()))
     let writes = harness.wire.probe.writes
     let reply = try #require(ByteScript.tokens(in: writes.last ?? [])?.first)
     #expect(reply.isSealed && reply.plaintext.prefix(2) == [0x05, 0x02])
     #expect(harness.wire.probe.events.last == .closedOutput)
-    #expect(harness.delegate.failures.map(\.error.code) == [.refusedByRule])
+    #expect(harness.delegate.failures.map(\.error.code) == [.requestRefused])
     #expect(harness.delegate.failures.map(\.phase) == [.serving])
     #expect(harness.delegate.handovers.isEmpty)
   }
@@ -193,7 +192,7 @@ import Testing
       }
       #expect(harness.wire.probe.writes.count == 3)
       #expect(harness.wire.probe.events.last == .closed)
-      #expect(harness.delegate.failures.map(\.error.code) == [.clearMessageWhereProtectionIsDue])
+      #expect(harness.delegate.failures.map(\.error.code) == [.unprotectedRequest])
       #expect(harness.delegate.failures.map(\.phase) == [.request])
       #expect(harness.delegate.requests.isEmpty)
     }

@@ -80,7 +80,9 @@ import Testing
       far.probe.completeWrites()
       #expect(far.probe.isOutputClosed)
     }
-    if behind == "fault" { #expect(harness.ends.map(\.error?.code) == [.protectionFailed]) }
+    if behind == "fault" {
+      #expect(harness.ends.map(\.cause) == [.failed(SOCKSError(.protectionFailed), on: .client)])
+    }
   }
 
   @Test func earlyDataGoesFirst() throws {
@@ -98,7 +100,7 @@ import Testing
     harness.target.receive([0x02])
     #expect(harness.client.probe.octets == [0x02] && harness.ends.isEmpty)
     harness.target.receiveEnd()
-    #expect(harness.ends.count == 1 && harness.ends.first?.error == nil)
+    #expect(harness.ends.map(\.cause) == [.completed(first: .client)])
   }
 
   @Test func aSlowWriterStopsTheReader() throws {
@@ -145,7 +147,7 @@ import Testing
       #expect(first.probe.octets == [0x01, 0x02])
       second.receiveEnd()
       #expect(first.probe.isClosed && second.probe.isClosed)
-      #expect(harness.ends.count == 1 && harness.ends.first?.error == nil && harness.ends.first?.side == nil)
+      #expect(harness.ends.map(\.cause) == [.completed(first: clientFirst ? .client : .target)])
       let end = try #require(harness.ends.first)
       #expect(end.octetsFromClient == (clientFirst ? 0 : 2) && end.octetsFromTarget == (clientFirst ? 2 : 0))
       #expect(!harness.client.channel.wasReset && !harness.target.channel.wasReset)
@@ -167,12 +169,12 @@ import Testing
       first.probe.completeWrites()
       harness.advance(.zero)
       #expect(first.probe.octets == [0x01] && first.probe.isClosed && !first.channel.wasReset)
-      #expect(harness.ends.count == 1 && harness.ends.first?.error == nil)
+      #expect(harness.ends.map(\.cause) == [.completed(first: clientFirst ? .client : .target)])
     }
   }
 
   @Test func aFailureResetsTheFarSide() throws {
-    let error = SOCKSError(.messageRepeated)
+    let error = SOCKSError(.replayDetected)
     for clientFails in [true, false] {
       let harness = try Harness()
       let failing = clientFails ? harness.client : harness.target
@@ -181,8 +183,7 @@ import Testing
       #expect(harness.client.probe.isClosed && harness.target.probe.isClosed)
       #expect(!harness.client.probe.isOutputClosed && !harness.target.probe.isOutputClosed)
       #expect(harness.client.channel.wasReset && harness.target.channel.wasReset)
-      #expect(harness.ends.map(\.error) == [error])
-      #expect(harness.ends.first?.side == (clientFails ? .client : .target))
+      #expect(harness.ends.map(\.cause) == [.failed(error, on: clientFails ? .client : .target)])
       harness.advance(.hours(1))
       #expect(harness.ends.count == 1 && harness.session == nil)
     }
@@ -194,8 +195,8 @@ import Testing
       let (broken, other) = clientBreaks ? (harness.client, harness.target) : (harness.target, harness.client)
       broken.hangUp()
       #expect(other.probe.isClosed && other.channel.wasReset)
-      #expect(harness.ends.map(\.error?.code) == [.connectionClosed])
-      #expect(harness.ends.first?.side == (clientBreaks ? .client : .target))
+      #expect(
+        harness.ends.map(\.cause) == [.failed(SOCKSError(.connectionClosed), on: clientBreaks ? .client : .target)])
     }
   }
 
@@ -204,7 +205,7 @@ import Testing
     // The far side takes nothing more.
     harness.target.channel.close(mode: .output, promise: nil)
     harness.client.receive([0x01])
-    #expect(harness.ends.map(\.side) == [.target] && harness.ends.first?.error != nil)
+    #expect(harness.ends.map(\.cause) == [.failed(SOCKSError(.connectionClosed), on: .target)])
     #expect(harness.client.probe.isClosed && harness.client.channel.wasReset)
   }
 
@@ -217,7 +218,7 @@ import Testing
     harness.advance(.seconds(100) - .nanoseconds(1))
     #expect(harness.ends.isEmpty)
     harness.advance(.nanoseconds(1))
-    #expect(harness.ends.map(\.error?.code) == [.deadlinePassed])
+    #expect(harness.ends.map(\.cause) == [.idle(isHalfClosed: false)])
     #expect(harness.client.probe.isClosed && harness.target.probe.isClosed)
   }
 
@@ -244,7 +245,7 @@ import Testing
     harness.advance(.seconds(10) - .nanoseconds(1))
     #expect(harness.ends.isEmpty)
     harness.advance(.nanoseconds(1))
-    #expect(harness.ends.map(\.error?.code) == [.deadlinePassed])
+    #expect(harness.ends.map(\.cause) == [.idle(isHalfClosed: true)])
   }
 
   /// Both streams have ended, but one side takes nothing: the short limit still holds.
@@ -257,7 +258,7 @@ import Testing
     harness.advance(.seconds(10) - .nanoseconds(1))
     #expect(harness.ends.isEmpty)
     harness.advance(.nanoseconds(1))
-    #expect(harness.ends.map(\.error?.code) == [.deadlinePassed])
+    #expect(harness.ends.map(\.cause) == [.idle(isHalfClosed: true)])
   }
 
   /// The operator's idle limit is the longest there is.
@@ -265,13 +266,13 @@ import Testing
     let harness = try Harness(limits: .init(highWaterMark: 1_000, idle: .seconds(5), halfClosedIdle: .seconds(10)))
     harness.client.receiveEnd()
     harness.advance(.seconds(5))
-    #expect(harness.ends.map(\.error?.code) == [.deadlinePassed])
+    #expect(harness.ends.map(\.cause) == [.idle(isHalfClosed: true)])
   }
 
   @Test func aLimitFromOutside() throws {
     let harness = try Harness()
-    harness.session?.end(SOCKSError(.refusedByRule))
-    #expect(harness.ends.map(\.error?.code) == [.refusedByRule] && harness.client.probe.isClosed)
+    harness.session?.end()
+    #expect(harness.ends.map(\.cause) == [.endedByOwner] && harness.client.probe.isClosed)
     #expect(harness.target.probe.isClosed)
   }
 }

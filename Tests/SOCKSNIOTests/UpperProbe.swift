@@ -29,7 +29,7 @@ final class UpperProbe: ChannelInboundHandler {
   }
 
   func errorCaught(context: ChannelHandlerContext, error: any Error) {
-    self.errors.append((error as? SOCKSError) ?? SOCKSError(.unreachableState, "\(error)"))
+    self.errors.append((error as? SOCKSError) ?? SOCKSError(.internalError, "\(error)"))
     self.onError(context)
   }
 }

@@ -67,11 +67,11 @@ final class AssociationOpening {
         switch result {
         case .success(let socket): self.bound(socket, relay, datagrams, outcome)
         case .failure(let error):
-          self.fail(SOCKSError(.unreachableState, "cannot open a socket for datagrams: \(error)"))
+          self.fail(SOCKSError(opening: "cannot open a socket for datagrams", error))
         }
       }
     } catch {
-      self.fail((error as? SOCKSError) ?? SOCKSError(.connectionClosed, "\(error)"))
+      self.fail(SOCKSError(transport: error))
     }
   }
 
@@ -97,7 +97,7 @@ final class AssociationOpening {
       self.completion(.success(session))
     } catch {
       socket.close(promise: nil)
-      self.fail(SOCKSError(.unreachableState, "cannot use the socket for datagrams: \(error)"))
+      self.fail(SOCKSError(opening: "cannot use the socket for datagrams", error))
     }
   }
 
@@ -156,5 +156,18 @@ extension SocketAddress {
     var address = self
     address.port = Int(port)
     return address
+  }
+}
+
+extension SOCKSError {
+  /// A socket of this machine's cannot be had.
+  init(opening action: String, _ error: any Error) {
+    let failure = SOCKSError(transport: error)
+    let code: Code
+    switch failure.code {
+    case .noDescriptors, .noMemory: code = failure.code
+    default: code = .socketFailed
+    }
+    self.init(code, "\(action): \(failure.detail)")
   }
 }

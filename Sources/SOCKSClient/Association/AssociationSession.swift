@@ -28,6 +28,7 @@ final class AssociationSession {
   /// Called once, on the event loop: the association is over. The error says why, with code `connectionClosed` for an
   /// ordinary end of the control connection.
   var onEnd: (SOCKSError) -> Void = { _ in }
+  let ticket: TicketEnd
 
   /// - Parameters:
   ///   - control: the connection of the request; its end is the association's.
@@ -42,6 +43,7 @@ final class AssociationSession {
     self.relay = SOCKSAddress(relay) ?? .unspecified
     self.datagrams = datagrams
     self.protection = protection
+    self.ticket = TicketEnd(protection, now: control.eventLoop.now)
     try socket.pipeline.syncOperations.addHandler(AssociationSocketHandler(session: self))
   }
 

@@ -1,4 +1,5 @@
 public import NIOCore
+import ProxySession
 public import SOCKSCore
 
 /// Datagrams through a gateway: an association that ``ProxyConnector/associate()`` has made.
@@ -34,9 +35,11 @@ public final class ProxiedAssociation: Sendable {
     session.onDatagram = { datagram in
       if case .dropped = continuation.yield(datagram) { counts.count(.queueFull) }
     }
-    session.onEnd = { error in
+    session.onEnd = { [weak session] error in
       // The ordinary end, by either side; anything else is a fault.
-      continuation.finish(throwing: error.code == .connectionClosed ? nil : error)
+      let end = session?.end(for: error) ?? SessionEnd(error, from: .target, in: .relaying)
+      let fault = end.cause == .ticketExpired ? SOCKSError(.credentialsExpired, end.detail) : error
+      continuation.finish(throwing: end.cause == .completed ? nil : fault)
     }
   }
 

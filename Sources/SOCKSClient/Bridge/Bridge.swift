@@ -2,6 +2,7 @@ public import Logging
 public import NIOCore
 public import NIOPosix
 import Platform
+import ProxySession
 public import SOCKSCore
 import SOCKSNIO
 public import ServiceLifecycle
@@ -18,6 +19,8 @@ public final class Bridge: Service {
   private let logger: Logger
   private let address: IPAddress
   private let connections: BridgeConnections
+  /// For what strangers can cause.
+  private let lines: RepeatedLines
 
   /// - Parameters:
   ///   - connector: how connections are made; called on the event loop of each local connection.
@@ -38,6 +41,7 @@ public final class Bridge: Service {
     self.connector = connector
     self.group = group
     self.logger = logger
+    self.lines = RepeatedLines(logger: logger, group: group)
     self.connections = BridgeConnections(limit: configuration.maximumConnections)
   }
 
@@ -98,33 +102,41 @@ public final class Bridge: Service {
     self.logger.debug("waiting for connections to end", metadata: ["count": "\(channels.count)"])
     let loop = self.group.any()
     let timer = loop.scheduleTask(in: drain ?? self.configuration.drainTimeout) {
+      self.connections.timeIsUp()
       for channel in channels { channel.close(promise: nil) }
     }
     _ = try? await EventLoopFuture.whenAllComplete(channels.map(\.closeFuture), on: loop).get()
     timer.cancel()
+    self.lines.flush()
   }
 
   /// On the new connection's event loop.
   private func accept(_ channel: any Channel) throws {
     guard let number = self.connections.add(channel) else {
-      self.logger.warning(
-        "connection refused: too many at once", metadata: ["limit": "\(self.configuration.maximumConnections)"])
+      self.refused("connections", ["limit": "\(self.configuration.maximumConnections)"])
       throw ChannelError.ioOnClosedChannel
     }
     var logger = self.logger
     logger[metadataKey: "session"] = "\(number)"
     guard let owner = channel.peerOwner else {
-      logger.warning("connection refused: it is not known whose process it is")
+      self.refused("unknown-user", [:])
       throw ChannelError.ioOnClosedChannel
     }
     guard owner == self.configuration.user else {
-      logger.warning("connection refused: another user's process", metadata: ["uid": "\(owner)"])
+      self.refused("other-user", ["uid": "\(owner)"])
       throw ChannelError.ioOnClosedChannel
     }
     try BridgeSession(
       channel, connector: self.connector, user: self.configuration.user,
-      idleTimeout: self.configuration.idleTimeout, logger: logger
+      idleTimeout: self.configuration.idleTimeout, logger: logger, lines: self.lines, connections: self.connections
     ).begin()
+  }
+
+  /// Whoever can reach the port can do this any number of times.
+  private func refused(_ reason: String, _ metadata: Logger.Metadata) {
+    self.lines.log(
+      "refused \(reason)", level: .warning, "connections refused",
+      metadata: metadata.merging(["reason": "\(reason)"]) { $1 })
   }
 }
 

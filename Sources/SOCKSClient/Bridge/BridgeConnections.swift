@@ -10,6 +10,7 @@ final class BridgeConnections: Sendable {
     var channels: [ObjectIdentifier: any Channel] = [:]
     var nextNumber: UInt64 = 1
     var isStopped = false
+    var isTimeUp = false
   }
 
   private let limit: Int
@@ -46,6 +47,11 @@ final class BridgeConnections: Sendable {
     }
     return number
   }
+
+  /// The time for connections to end is up: whatever ends now, this program has ended it.
+  func timeIsUp() { self.state.withLock { $0.isTimeUp = true } }
+
+  var isTimeUp: Bool { self.state.withLock { $0.isTimeUp } }
 
   /// From now on nothing is added.
   func stop() -> (listener: (any Channel)?, channels: [any Channel]) {

@@ -1,6 +1,7 @@
 import Logging
 import NIOCore
 import Platform
+import ProxySession
 import SOCKSCore
 import SOCKSNIO
 
@@ -19,19 +20,26 @@ final class BridgeSession {
   let user: UserID
   let logger: Logger
   private let idleTimeout: TimeAmount
-  private let began: NIODeadline
-  private var target: SOCKSAddress = .unspecified
+  private let lines: RepeatedLines
+  private let connections: BridgeConnections
+  private weak var handler: ServerNegotiationHandler?
   private var state: State = .negotiating
+  private var hasOpenRelay = false
+  private var hasClosed = false
+  var record: BridgeRecord
 
   init(
-    _ channel: any Channel, connector: ProxyConnector, user: UserID, idleTimeout: TimeAmount, logger: Logger
+    _ channel: any Channel, connector: ProxyConnector, user: UserID, idleTimeout: TimeAmount, logger: Logger,
+    lines: RepeatedLines, connections: BridgeConnections
   ) {
     self.channel = channel
     self.connector = connector
     self.user = user
     self.idleTimeout = idleTimeout
     self.logger = logger
-    self.began = channel.eventLoop.now
+    self.lines = lines
+    self.connections = connections
+    self.record = BridgeRecord(began: channel.eventLoop.now)
   }
 
   /// On the channel's event loop. The session lives until the channel is closed.
@@ -44,6 +52,7 @@ final class BridgeSession {
         commands: [.connect, .bind, .udpAssociate]),
       timeouts: NegotiationTimeouts(), selective: .always, establishment: { NoEstablishment() }, delegate: self)
     let departure = DepartureHandler { [weak self] in self?.awaitsGateway ?? false }
+    self.handler = handler
     try self.channel.pipeline.syncOperations.addHandlers(departure, handler)
     self.channel.closeFuture.assumeIsolated().whenComplete { _ in self.closed() }
   }
@@ -56,11 +65,39 @@ final class BridgeSession {
   }
 
   private func closed() {
+    if !self.hasOpenRelay {
+      self.settle(SessionEnd(.connectionClosed, by: .client, "the local program closed the connection"))
+    }
     switch self.state {
     case .serving(let request): request.abandon()
     case .negotiating, .ended: break
     }
+    self.hasClosed = true
+    if !self.hasOpenRelay { self.conclude() }
+  }
+
+  // MARK: The end
+
+  /// How the session ends. The first call is the one that counts.
+  func settle(_ end: SessionEnd) {
+    let end = self.connections.isTimeUp ? SessionEnd(.stopped, "the bridge has stopped") : end
+    _ = self.record.outcome.set(end.during(self.phase))
+  }
+
+  private var phase: SessionPhase {
+    if self.record.agreed != nil { return .relaying }
+    return self.handler.map { SessionPhase($0.currentPhase) } ?? .method
+  }
+
+  /// The connection and the relay are gone: the record is complete.
+  private func conclude() {
     self.state = .ended
+    let (level, metadata) = (self.record.level, self.record.metadata(ended: self.channel.eventLoop.now))
+    if self.record.target == nil, level < .warning {
+      self.lines.log(self.record.kind, level: level, "session ended", metadata: metadata)
+    } else {
+      self.logger.log(level: level, "session ended", metadata: metadata)
+    }
   }
 
   // MARK: For requests
@@ -76,30 +113,22 @@ final class BridgeSession {
   func log(_ error: ProxyConnectorError) {
     // With the local program gone, the rest is given up.
     guard self.channel.isActive else { return }
-    self.logger.error("\(error)", metadata: ["target": "\(escaped(self.target.description))"])
+    self.logger.error("\(error)", metadata: ["target": "\(self.record.targetText)"])
   }
 
-  func logBegin(agreed: String) {
-    self.logger.info(
-      "session began", metadata: ["target": "\(escaped(self.target.description))", "agreed": "\(agreed)"])
-  }
-
-  /// What every line about the session's end has.
-  func endMetadata(agreed: String, sent: UInt64, received: UInt64) -> Logger.Metadata {
-    let milliseconds = (self.channel.eventLoop.now - self.began).nanoseconds / 1_000_000
-    return [
-      "target": "\(escaped(self.target.description))", "agreed": "\(agreed)", "sent": "\(sent)",
-      "received": "\(received)", "milliseconds": "\(milliseconds)",
-    ]
+  /// The gateway has done what was asked, with this protection.
+  func relayBegins(agreed: String) {
+    self.record.agreed = agreed
+    self.logger.info("session began", metadata: ["target": "\(self.record.targetText)", "agreed": "\(agreed)"])
   }
 
   /// A relay whose beginning and end are logged.
   private func makeRelay(with proxied: ProxiedChannel) -> StreamRelaySession {
-    let agreed = proxied.summary
-    self.logBegin(agreed: agreed)
+    self.relayBegins(agreed: proxied.summary)
+    self.hasOpenRelay = true
     let limits = StreamRelaySession.Limits(idle: self.idleTimeout, halfClosedIdle: self.idleTimeout)
     return StreamRelaySession(eventLoop: self.channel.eventLoop, limits: limits) { end in
-      self.relayEnded(end, agreed: agreed)
+      self.relayEnded(end, proxied.ticket)
     }
   }
 
@@ -111,7 +140,8 @@ final class BridgeSession {
       try pipeline.addHandler(relay.handler(for: .client), position: .after(start.handler))
       try proxied.channel.pipeline.syncOperations.addHandler(relay.handler(for: .target))
     } catch {
-      relay.end(SOCKSError(.connectionClosed, "the gateway closed the connection"))
+      self.settle(SessionEnd(.connectionClosed, by: .target, "the gateway closed the connection"))
+      relay.end()
       proxied.channel.close(promise: nil)
       return start.context.close(promise: nil)
     }
@@ -119,13 +149,14 @@ final class BridgeSession {
     relay.begin(earlyData: start.earlyData, inputClosed: start.inputClosed)
   }
 
-  private func relayEnded(_ end: StreamRelaySession.End, agreed: String) {
-    var metadata = self.endMetadata(agreed: agreed, sent: end.octetsFromClient, received: end.octetsFromTarget)
-    guard let error = end.error else { return self.logger.info("session ended", metadata: metadata) }
-    metadata["reason"] = "\(escaped(error.description))"
-    // A local program that goes away in the middle is everyday; a fault of the protected side is not.
-    let level: Logger.Level = end.side == .target && error.fault != .network ? .error : .info
-    self.logger.log(level: level, "session was cut short", metadata: metadata)
+  private func relayEnded(_ end: StreamRelaySession.End, _ ticket: TicketEnd) {
+    self.record.bytesUp = end.octetsFromClient
+    self.record.bytesDown = end.octetsFromTarget
+    if let end = SessionEnd(end.cause) {
+      self.settle(ticket.explaining(end, now: self.channel.eventLoop.now))
+    }
+    self.hasOpenRelay = false
+    if self.hasClosed { self.conclude() }
   }
 }
 
@@ -134,9 +165,9 @@ extension BridgeSession: ServerNegotiationDelegate {
 
   func negotiationReceivedRequest(
     _ request: SOCKSRequest, announcement: @escaping (SOCKSAddress) -> Void,
-    completion: @escaping (SOCKSReply, SOCKSError?) -> Void
+    completion: @escaping (SOCKSReply) -> Void
   ) {
-    self.target = request.destination
+    self.record.target = request.destination
     let bridged: any BridgedRequest =
       switch request.command {
       case .bind: BridgedBind(request, of: self, announce: announcement)
@@ -148,11 +179,11 @@ extension BridgeSession: ServerNegotiationDelegate {
     bridged.begin { result in
       switch result {
       case .success(let bound):
-        completion(SOCKSReply(code: .succeeded, bound: bound), nil)
+        completion(SOCKSReply(code: .succeeded, bound: bound))
       case .failure(let error):
-        let code = error.localReplyCode
         self.log(error)
-        completion(SOCKSReply(code: code), SOCKSError(.requestRefused, code.description, reply: code))
+        self.settle(error.end)
+        completion(SOCKSReply(code: error.localReplyCode))
       }
     }
   }
@@ -166,11 +197,8 @@ extension BridgeSession: ServerNegotiationDelegate {
   }
 
   func negotiationFailed(_ error: SOCKSError, phase: ServerNegotiation.Phase) {
-    // A refused request has been logged in better words.
-    guard error.code != .requestRefused else { return }
-    self.logger.info(
-      "local program's request failed",
-      metadata: ["phase": "\(phase.rawValue)", "reason": "\(escaped(error.description))"])
+    // Of a refused request the reason is known already.
+    self.settle(SessionEnd(error, from: .client, in: SessionPhase(phase)))
   }
 }
 

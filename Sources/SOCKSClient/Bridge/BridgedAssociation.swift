@@ -1,6 +1,7 @@
 import Logging
 import NIOCore
 import Platform
+import ProxySession
 import SOCKSCore
 import SOCKSNIO
 
@@ -99,11 +100,16 @@ final class BridgedAssociation: BridgedRequest {
 
   func replied(_ start: BridgedRequestStart) {
     guard case .open = self.state else { return start.context.close(promise: nil) }
-    self.session.logBegin(agreed: self.agreed)
+    self.session.relayBegins(agreed: self.agreed)
     let pipeline = start.context.pipeline.syncOperations
     do {
       // The channel's end is this association's.
-      try pipeline.addHandler(AssociationControlHandler { _ in }, position: .after(start.handler))
+      try pipeline.addHandler(
+        AssociationControlHandler { [weak session = self.session] error in
+          session?.settle(
+            error.code == .connectionClosed
+              ? SessionEnd(.completed, by: .client) : SessionEnd(error, from: .client, in: .relaying))
+        }, position: .after(start.handler))
     } catch {
       return start.context.close(promise: nil)
     }
@@ -127,14 +133,10 @@ final class BridgedAssociation: BridgedRequest {
   }
 
   private func associationEnded(_ error: SOCKSError, _ association: AssociationSession) {
-    var metadata = self.session.endMetadata(agreed: self.agreed, sent: self.octetsSent, received: self.octetsReceived)
-    metadata["dropped"] = "\(self.drops.merging(association.counts.drops))"
-    if error.fault == .network {
-      self.session.logger.info("session ended", metadata: metadata)
-    } else {
-      metadata["reason"] = "\(escaped(error.description))"
-      self.session.logger.error("session was cut short", metadata: metadata)
-    }
+    self.session.record.bytesUp = self.octetsSent
+    self.session.record.bytesDown = self.octetsReceived
+    self.session.record.drops = self.drops.merging(association.counts.drops)
+    self.session.settle(association.end(for: error))
     // Within the loop's turn, whichever side has ended.
     self.session.channel.close(promise: nil)
   }

@@ -18,7 +18,10 @@ public struct ProxiedChannel: Sendable {
   /// The address from which the gateway reaches the target, as the gateway says; after BIND the peer's address.
   public let boundAddress: SOCKSAddress
 
+  let ticket: TicketEnd
+
   init(channel: any Channel, _ outcome: ClientNegotiationHandler.Outcome) {
+    self.ticket = TicketEnd(outcome.protection, now: channel.eventLoop.now)
     self.channel = channel
     self.protection = outcome.protection
     self.boundAddress = outcome.reply.bound

@@ -36,29 +36,35 @@ extension ProxyConnectorError {
   /// The gateway was reached; what followed failed.
   init(negotiating error: SOCKSError, _ configuration: ProxyConnector.Configuration, request: SOCKSRequest) {
     self.init(
-      Reason(error.code), configuration, request: request, replyCode: error.reply, detail: escaped(error.detail))
+      Reason(error.code), configuration, request: request, replyCode: error.reply, detail: escaped(error.detail),
+      code: error.code)
   }
 }
 
 extension ProxyConnectorError.Reason {
   init(_ code: SOCKSError.Code) {
-    switch code {
+    switch code.base {
     case .noCredentials: self = .noTicket
     case .credentialsExpired: self = .ticketExpired
     case .unknownService: self = .unknownService
-    case .authorityUnreachable: self = .authorityUnreachable
+    case .kdcUnreachable: self = .kdcUnreachable
     case .clockSkew: self = .clockSkew
-    case .contextFailed: self = .kerberosFailed
-    case .abortReceived: self = .gatewayRefusedAuthentication
+    case .contextFailed, .keytabUnreadable, .replayCacheUnreadable, .configurationUnreadable: self = .kerberosFailed
+    case .abortReceived, .passwordRefused: self = .gatewayRefusedAuthentication
     case .noAcceptableMethod, .methodNotOffered: self = .methodNotAccepted
     case .contextTooWeak, .serviceNotServed: self = .contextTooWeak
     case .levelNotAcceptable: self = .levelNotAcceptable
     case .requestRefused: self = .targetRefused
-    case .deadlinePassed: self = .timedOut
-    case .connectionClosed: self = .gatewayClosed
-    case .tooBusy: self = .tooBusy
-    case .valueOutOfRange, .unreachableState: self = .internalError
-    default: self = .protocolViolated
+    case .timedOut, .stepTimedOut: self = .timedOut
+    case .connectionClosed, .connectionLost: self = .gatewayClosed
+    case .queueFull, .stopping: self = .tooBusy
+    case .socketFailed, .noDescriptors, .noMemory, .noDiskSpace: self = .localFailure
+    case .valueOutOfRange, .passwordNotChecked, .internalError: self = .internalError
+    case .wrongVersion, .foreignProtocol, .levelNotWrapped, .malformedMessage, .unexpectedMessage, .unprotectedRequest,
+      .emptyToken, .tooManyRounds,
+      .invalidLevel, .levelZero, .protectionFailed, .replayDetected, .outOfSequence, .notEncrypted,
+      .tooManyEmptyMessages, .truncated, .malformedName, .unsupportedCommand, .unsupportedAddressType:
+      self = .protocolViolated
     }
   }
 }

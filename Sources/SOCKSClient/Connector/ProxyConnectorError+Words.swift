@@ -20,7 +20,7 @@ extension ProxyConnectorError: CustomStringConvertible {
     case .unknownService:
       return "Kerberos does not know the service \(self.service): check the gateway's name, or "
         + "try --service \(self.otherService) or --principal\(self.inParentheses)"
-    case .authorityUnreachable:
+    case .kdcUnreachable:
       return "no Kerberos server (KDC) answers: check the network and krb5.conf\(self.inParentheses)"
     case .clockSkew:
       return "this machine's clock and the Kerberos server's differ too much: set the clock"
@@ -40,11 +40,13 @@ extension ProxyConnectorError: CustomStringConvertible {
     case .timedOut:
       return "\(gateway): \(self.detail.isEmpty ? "timed out" : self.detail)"
     case .gatewayClosed:
-      return "\(gateway) ended the connection before it stood\(self.because)"
+      return "\(gateway) ended the connection before it was established\(self.because)"
     case .protocolViolated:
       return "\(gateway) does not speak RFC 1961 as it should\(self.because)"
     case .tooBusy:
       return "too many connections are being made at once\(self.inParentheses)"
+    case .localFailure:
+      return "this machine cannot make the connection now\(self.because)"
     case .internalError:
       return "internal error\(self.because)"
     }

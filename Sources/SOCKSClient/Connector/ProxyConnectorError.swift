@@ -6,9 +6,9 @@ public struct ProxyConnectorError: Error, Sendable, Hashable {
   public struct Reason: Hashable, Sendable {
     enum Base: Hashable, Sendable {
       case gatewayNotFound, gatewayRefusedConnection, gatewayUnreachable, gatewayTimedOut
-      case noTicket, ticketExpired, unknownService, authorityUnreachable, clockSkew, kerberosFailed
+      case noTicket, ticketExpired, unknownService, kdcUnreachable, clockSkew, kerberosFailed
       case gatewayRefusedAuthentication, methodNotAccepted, contextTooWeak, levelNotAcceptable
-      case targetRefused, timedOut, gatewayClosed, protocolViolated, tooBusy, internalError
+      case targetRefused, timedOut, gatewayClosed, protocolViolated, tooBusy, localFailure, internalError
     }
 
     let base: Base
@@ -28,7 +28,7 @@ public struct ProxyConnectorError: Error, Sendable, Hashable {
     /// The realm has no such service.
     public static let unknownService = Self(base: .unknownService)
     /// No key distribution centre answers.
-    public static let authorityUnreachable = Self(base: .authorityUnreachable)
+    public static let kdcUnreachable = Self(base: .kdcUnreachable)
     /// The clocks are too far apart.
     public static let clockSkew = Self(base: .clockSkew)
     /// The Kerberos library failed for another reason.
@@ -51,7 +51,9 @@ public struct ProxyConnectorError: Error, Sendable, Hashable {
     public static let protocolViolated = Self(base: .protocolViolated)
     /// Too many connections are being made at once.
     public static let tooBusy = Self(base: .tooBusy)
-    /// A slip of this program.
+    /// A socket, a file descriptor or memory of this machine's could not be had.
+    public static let localFailure = Self(base: .localFailure)
+    /// An error of this program.
     public static let internalError = Self(base: .internalError)
   }
 
@@ -75,9 +77,12 @@ public struct ProxyConnectorError: Error, Sendable, Hashable {
   /// What the library or the system said, escaped; for a log.
   public let detail: String
 
+  /// The error of the negotiation; nil when the gateway was not reached.
+  let code: SOCKSError.Code?
+
   init(
     _ reason: Reason, _ configuration: ProxyConnector.Configuration, request: SOCKSRequest? = nil,
-    replyCode: SOCKSReplyCode? = nil, detail: String = ""
+    replyCode: SOCKSReplyCode? = nil, detail: String = "", code: SOCKSError.Code? = nil
   ) {
     self.reason = reason
     self.gateway = configuration.gateway
@@ -85,6 +90,7 @@ public struct ProxyConnectorError: Error, Sendable, Hashable {
     self.request = request
     self.replyCode = replyCode
     self.detail = detail
+    self.code = code
   }
 }
 
@@ -96,9 +102,9 @@ extension ProxyConnectorError {
     case .gatewayNotFound, .gatewayTimedOut: return .hostUnreachable
     case .gatewayUnreachable: return .networkUnreachable
     case .timedOut: return .hostUnreachable
-    case .gatewayRefusedConnection, .noTicket, .ticketExpired, .unknownService, .authorityUnreachable, .clockSkew,
+    case .gatewayRefusedConnection, .noTicket, .ticketExpired, .unknownService, .kdcUnreachable, .clockSkew,
       .kerberosFailed, .gatewayRefusedAuthentication, .methodNotAccepted, .contextTooWeak, .levelNotAcceptable,
-      .targetRefused, .gatewayClosed, .protocolViolated, .tooBusy, .internalError:
+      .targetRefused, .gatewayClosed, .protocolViolated, .tooBusy, .localFailure, .internalError:
       return .generalFailure
     }
   }

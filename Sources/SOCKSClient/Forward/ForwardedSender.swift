@@ -1,5 +1,6 @@
 import Logging
 import NIOCore
+import ProxySession
 import SOCKSCore
 import SOCKSNIO
 
@@ -94,16 +95,12 @@ final class ForwardedSender {
 
   private func ended(_ error: SOCKSError, _ association: AssociationSession) {
     self.state = .ended
-    var metadata: Logger.Metadata = [
-      "sent": "\(self.octetsSent)", "received": "\(self.octetsReceived)",
-      "dropped": "\(self.drops.merging(association.counts.drops))",
-    ]
-    if error.fault == .network {
-      self.logger.info("session ended", metadata: metadata)
-    } else {
-      metadata["reason"] = "\(escaped(error.description))"
-      self.logger.error("session was cut short", metadata: metadata)
-    }
+    let end = association.end(for: error)
+    var metadata = end.fields(of: .bridge)
+    metadata["bytes_up"] = "\(self.octetsSent)"
+    metadata["bytes_down"] = "\(self.octetsReceived)"
+    metadata["dropped"] = "\(self.drops.merging(association.counts.drops))"
+    self.logger.log(level: end.levelForItsUser, "session ended", metadata: metadata)
     self.onEnd(false)
   }
 

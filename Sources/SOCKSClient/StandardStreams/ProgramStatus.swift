@@ -10,7 +10,7 @@ public enum ProgramStatus: Int32, Hashable, Sendable, CaseIterable {
   case noHost = 68
   /// The gateway cannot be reached, or cannot reach the target.
   case unavailable = 69
-  /// A slip of the program.
+  /// An error of the program.
   case software = 70
   /// The connection, or a standard stream, broke: the session was cut short.
   case inputOutput = 74
@@ -28,12 +28,13 @@ extension ProxyConnectorError {
     switch self.reason.base {
     case .gatewayNotFound: .noHost
     case .gatewayRefusedConnection, .gatewayUnreachable: .unavailable
-    case .gatewayTimedOut, .timedOut, .authorityUnreachable, .tooBusy: .temporary
+    case .gatewayTimedOut, .timedOut, .kdcUnreachable, .tooBusy: .temporary
     case .noTicket, .ticketExpired, .unknownService, .clockSkew, .kerberosFailed, .gatewayRefusedAuthentication:
       .noPermission
     case .methodNotAccepted, .contextTooWeak, .levelNotAcceptable, .protocolViolated: .protocolError
     case .targetRefused: self.replyCode == .notAllowedByRuleset ? .noPermission : .unavailable
     case .gatewayClosed: .inputOutput
+    case .localFailure: self.code == .socketFailed ? .unavailable : .temporary
     case .internalError: .software
     }
   }

@@ -1,6 +1,7 @@
 public import NIOCore
 import NIOPosix
 import Platform
+import ProxySession
 public import SOCKSCore
 import SOCKSNIO
 
@@ -45,44 +46,70 @@ public struct StandardStreamSession: Sendable {
     // The copy of the input may wait in a read that nothing ends; it is not waited for.
     defer { copies.shutdownGracefully { _ in } }
     let output = copies.runIfActive(eventLoop: self.eventLoop) { try streams.copyOutput() }
-    let end = try await self.relay(streams, copies, proxied.channel)
+    let end = try await self.relay(streams, copies, proxied)
     do {
       // What the target has sent shall be written before the program ends, whatever came after it.
       try await output.get()
     } catch {
       throw CutShort(description: "cannot write to standard output: \(error)")
     }
-    if let error = end.error { throw CutShort(description: "the session was cut short: \(escaped(error.detail))") }
+    if let problem = end.problem { throw CutShort(description: problem) }
   }
 
   private func relay(
-    _ streams: StandardStreamCopy, _ copies: NIOThreadPool, _ proxied: any Channel
-  ) async throws -> StreamRelaySession.End {
+    _ streams: StandardStreamCopy, _ copies: NIOThreadPool, _ proxied: ProxiedChannel
+  ) async throws -> Ending {
     let local = try await ClientBootstrap(group: self.eventLoop)
       .channelOption(.autoRead, value: false)
       .channelOption(.maxMessagesPerRead, value: 1)
       .channelOption(.recvAllocator, value: GrowingReceiveAllocator())
       .channelOption(.allowRemoteHalfClosure, value: true)
       .withConnectedSocket(streams.descriptor).get()
-    let ended = self.eventLoop.makePromise(of: StreamRelaySession.End.self)
+    let ended = self.eventLoop.makePromise(of: Ending.self)
     self.eventLoop.execute {
       // The program's streams have no idle limit: an ssh session may rest for days.
       let limits = StreamRelaySession.Limits(idle: .hours(24 * 365), halfClosedIdle: .hours(24 * 365))
-      let relay = StreamRelaySession(eventLoop: self.eventLoop, limits: limits) { ended.succeed($0) }
+      let failure = LocalFailure()
+      let relay = StreamRelaySession(eventLoop: self.eventLoop, limits: limits) { end in
+        ended.succeed(Ending(end.cause, failure: failure.text, ticket: proxied.ticket, now: self.eventLoop.now))
+      }
       do {
         try local.pipeline.syncOperations.addHandler(relay.handler(for: .client))
-        try proxied.pipeline.syncOperations.addHandler(relay.handler(for: .target))
+        try proxied.channel.pipeline.syncOperations.addHandler(relay.handler(for: .target))
         relay.begin(earlyData: ByteBuffer(), inputClosed: false)
       } catch {
-        relay.end(SOCKSError(.connectionClosed, "the gateway closed the connection"))
+        failure.text = "the session was cut short: the gateway closed the connection"
+        relay.end()
         local.close(promise: nil)
-        proxied.close(promise: nil)
+        proxied.channel.close(promise: nil)
       }
       // An input that breaks must not look like one that has ended.
       copies.runIfActive(eventLoop: self.eventLoop) { try streams.copyInput() }.assumeIsolated().whenFailure { error in
-        relay.end(SOCKSError(.connectionClosed, "cannot read standard input: \(error)"))
+        failure.text = "cannot read standard input: \(error)"
+        relay.end()
       }
     }
     return try await ended.futureResult.get()
+  }
+}
+
+extension StandardStreamSession {
+  /// How the relay has ended, for the person at the terminal.
+  private struct Ending: Sendable {
+    /// Nil when both streams came to their ends.
+    var problem: String?
+
+    init(_ cause: StreamRelaySession.End.Cause, failure: String?, ticket: TicketEnd, now: NIODeadline) {
+      if let failure {
+        self.problem = failure
+      } else if let end = SessionEnd(cause), end.cause != .completed {
+        self.problem = "the session was cut short: \(escaped(ticket.explaining(end, now: now).detail))"
+      }
+    }
+  }
+
+  /// What has gone wrong on this side, on the event loop.
+  private final class LocalFailure {
+    var text: String?
   }
 }

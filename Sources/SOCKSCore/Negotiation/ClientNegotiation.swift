@@ -102,7 +102,7 @@ public struct ClientNegotiation: Hashable, Sendable {
       }
     case .awaitingMethodSelection, .authenticatingGSS, .awaitingPasswordResponse, .awaitingReply,
       .awaitingSecondReply, .succeeded:
-      return self.fail(SOCKSError(.unreachableState, "connected twice"))
+      return self.fail(SOCKSError(.internalError, "connected twice"))
     case .ended:
       return .discard
     }
@@ -236,7 +236,7 @@ public struct ClientNegotiation: Hashable, Sendable {
     case .ended:
       return .discard
     case .ready, .awaitingMethodSelection, .awaitingPasswordResponse, .awaitingReply, .awaitingSecondReply, .succeeded:
-      return self.fail(SOCKSError(.unreachableState, "a GSS-API event came outside the subnegotiation"))
+      return self.fail(SOCKSError(.internalError, "a GSS-API event came outside the subnegotiation"))
     }
   }
 

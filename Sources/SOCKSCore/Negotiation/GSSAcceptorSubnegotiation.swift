@@ -126,7 +126,7 @@ public struct GSSAcceptorSubnegotiation: Hashable, Sendable {
         return self.fail(.abortReceived, "the client sent an abort")
       }
     case .steppingContext, .unwrappingProtectionLevel, .wrappingProtectionLevel, .agreed:
-      return self.fail(.unreachableState, "a message was handed over at the wrong time")
+      return self.fail(.internalError, "a message was handed over at the wrong time")
     case .abandoned, .ended:
       return .discard
     }
@@ -137,7 +137,7 @@ public struct GSSAcceptorSubnegotiation: Hashable, Sendable {
     switch self.state {
     case .abandoned, .ended: return .discard
     case .awaitingProtectionLevel(let attributes)
-    where error.code == .clearMessageWhereProtectionIsDue && self.configuration.compatibility.contains(.unprotected):
+    where error.code == .unprotectedRequest && self.configuration.compatibility.contains(.unprotected):
       self.state = .agreed
       return .leaveUnprotected(
         UnprotectedSession(attributes: attributes, compatibility: [.unprotected]), answer: nil)
@@ -174,7 +174,7 @@ public struct GSSAcceptorSubnegotiation: Hashable, Sendable {
       self.state = .ended
       return .discard
     case .awaitingToken, .awaitingProtectionLevel, .unwrappingProtectionLevel, .wrappingProtectionLevel, .agreed:
-      return self.fail(.unreachableState, "a step finished that was not begun")
+      return self.fail(.internalError, "a step finished that was not begun")
     }
   }
 
@@ -190,7 +190,7 @@ public struct GSSAcceptorSubnegotiation: Hashable, Sendable {
     case .abandoned, .ended:
       return .discard
     case .awaitingToken, .steppingContext, .awaitingProtectionLevel, .wrappingProtectionLevel, .agreed:
-      return self.fail(.unreachableState, "a level was unwrapped that was not asked for")
+      return self.fail(.internalError, "a level was unwrapped that was not asked for")
     }
   }
 
@@ -204,7 +204,7 @@ public struct GSSAcceptorSubnegotiation: Hashable, Sendable {
     case .abandoned, .ended:
       return .discard
     case .awaitingToken, .steppingContext, .awaitingProtectionLevel, .unwrappingProtectionLevel, .agreed:
-      return self.fail(.unreachableState, "a level was wrapped that was not asked for")
+      return self.fail(.internalError, "a level was wrapped that was not asked for")
     }
   }
 
@@ -234,7 +234,7 @@ public struct GSSAcceptorSubnegotiation: Hashable, Sendable {
       return self.fail(error)
     }
     guard octets.count == 1, let octet = octets.first else {
-      return self.fail(.levelMalformed, "the client sent \(octets.count) octets instead of a level")
+      return self.fail(.invalidLevel, "the client sent \(octets.count) octets instead of a level")
     }
     do throws(SOCKSError) {
       let agreement = try self.agreement(on: octet, attributes, check, compatibility: [])
@@ -272,7 +272,9 @@ public struct GSSAcceptorSubnegotiation: Hashable, Sendable {
       return .unprotected(
         UnprotectedSession(attributes: attributes, compatibility: compatibility.union([.unprotected])))
     }
-    guard let asked else { throw SOCKSError(.levelMalformed, "the client asked for level \(octet)") }
+    guard let asked else {
+      throw SOCKSError(octet == 0x00 ? .levelZero : .invalidLevel, "the client asked for level \(octet)")
+    }
     var allowed = self.configuration.levels
     if !attributes.services.contains(.confidentiality) { allowed.formIntersection([.integrity]) }
     // "the security context protection level which it agrees to": never weaker than what was asked for, since a client in

@@ -80,7 +80,7 @@ public struct GSSInitiatorSubnegotiation: Hashable, Sendable {
       return .stepContext(token: nil)
     case .steppingContext, .awaitingToken, .wrappingProtectionLevel, .awaitingReady, .awaitingProtectionLevel,
       .unwrappingProtectionLevel, .agreed:
-      return self.fail(.unreachableState, "begun twice")
+      return self.fail(.internalError, "begun twice")
     case .abandoned, .ended:
       return .discard
     }
@@ -127,7 +127,7 @@ public struct GSSInitiatorSubnegotiation: Hashable, Sendable {
       self.state = .unwrappingProtectionLevel(attributes)
       return .unwrapProtectionLevel(token: token)
     case .ready, .steppingContext, .wrappingProtectionLevel, .unwrappingProtectionLevel, .agreed:
-      return self.fail(.unreachableState, "a message was handed over at the wrong time")
+      return self.fail(.internalError, "a message was handed over at the wrong time")
     case .abandoned, .ended:
       return .discard
     }
@@ -170,7 +170,7 @@ public struct GSSInitiatorSubnegotiation: Hashable, Sendable {
       return .discard
     case .ready, .awaitingToken, .wrappingProtectionLevel, .awaitingReady, .awaitingProtectionLevel,
       .unwrappingProtectionLevel, .agreed:
-      return self.fail(.unreachableState, "a step finished that was not begun")
+      return self.fail(.internalError, "a step finished that was not begun")
     }
   }
 
@@ -188,7 +188,7 @@ public struct GSSInitiatorSubnegotiation: Hashable, Sendable {
       return .discard
     case .ready, .steppingContext, .awaitingToken, .awaitingReady, .awaitingProtectionLevel,
       .unwrappingProtectionLevel, .agreed:
-      return self.fail(.unreachableState, "a level was wrapped that was not asked for")
+      return self.fail(.internalError, "a level was wrapped that was not asked for")
     }
   }
 
@@ -203,7 +203,7 @@ public struct GSSInitiatorSubnegotiation: Hashable, Sendable {
       return .discard
     case .ready, .steppingContext, .awaitingToken, .wrappingProtectionLevel, .awaitingReady,
       .awaitingProtectionLevel, .agreed:
-      return self.fail(.unreachableState, "a level was unwrapped that was not asked for")
+      return self.fail(.internalError, "a level was unwrapped that was not asked for")
     }
   }
 
@@ -233,7 +233,7 @@ public struct GSSInitiatorSubnegotiation: Hashable, Sendable {
       return self.fail(error)
     }
     guard octets.count == 1, let octet = octets.first else {
-      return self.fail(.levelMalformed, "the gateway answered with a level of \(octets.count) octets")
+      return self.fail(.invalidLevel, "the gateway answered with a level of \(octets.count) octets")
     }
     guard let level = ProtectionLevel(rawValue: octet), self.configuration.acceptableLevels.contains(level) else {
       return self.fail(

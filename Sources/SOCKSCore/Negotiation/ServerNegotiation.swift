@@ -102,17 +102,17 @@ public struct ServerNegotiation: Hashable, Sendable {
     self.gssEvent { $0.protectionLevelWrapped(result) }
   }
 
-  public mutating func passwordChecked(isCorrect: Bool) -> Action {
+  public mutating func passwordChecked(_ outcome: PasswordOutcome) -> Action {
     switch self.state {
     case .authenticatingPassword(var password):
-      let action = password.passwordChecked(isCorrect: isCorrect)
+      let action = password.passwordChecked(outcome)
       self.state = .authenticatingPassword(password)
       return self.translate(action)
     case .ended:
       return .discard
     case .awaitingMethodOffer, .recognizingProtocol, .authenticatingGSS, .awaitingRequest, .serving, .servingBind,
       .listening, .relaying:
-      return self.fail(SOCKSError(.unreachableState, "a password was checked that was not asked for"))
+      return self.fail(SOCKSError(.internalError, "a password was checked that was not asked for"))
     }
   }
 
@@ -127,20 +127,20 @@ public struct ServerNegotiation: Hashable, Sendable {
     case .awaitingMethodOffer, .recognizingProtocol, .authenticatingGSS, .authenticatingPassword, .awaitingRequest,
       .serving, .listening,
       .relaying:
-      return self.fail(SOCKSError(.unreachableState, "an address was announced that was not asked for"))
+      return self.fail(SOCKSError(.internalError, "an address was announced that was not asked for"))
     }
   }
 
-  /// The request has been carried out, or refused. A failure's `error` says why, for the log.
-  public mutating func requestFinished(_ reply: SOCKSReply, error: SOCKSError? = nil) -> Action {
+  /// The request has been carried out, or refused: whoever did so knows why.
+  public mutating func requestFinished(_ reply: SOCKSReply) -> Action {
     switch self.state {
     case .servingBind where reply.code == .succeeded:
-      return self.fail(SOCKSError(.unreachableState, "BIND succeeded without having listened"))
+      return self.fail(SOCKSError(.internalError, "BIND succeeded without having listened"))
     case .serving, .servingBind, .listening:
       let answer = Self.encoded(reply.encode)
       guard reply.code == .succeeded else {
         self.state = .ended
-        return .refuse(answer: answer, error ?? SOCKSError(.requestRefused, reply.code.description))
+        return .refuse(answer: answer, SOCKSError(.requestRefused, reply.code.description, reply: reply.code))
       }
       self.state = .relaying
       return .relay(reply: answer)
@@ -148,11 +148,31 @@ public struct ServerNegotiation: Hashable, Sendable {
       return .discard
     case .awaitingMethodOffer, .recognizingProtocol, .authenticatingGSS, .authenticatingPassword, .awaitingRequest,
       .relaying:
-      return self.fail(SOCKSError(.unreachableState, "a request was finished that was not asked for"))
+      return self.fail(SOCKSError(.internalError, "a request was finished that was not asked for"))
     }
   }
 
-  /// A deadline passed, the peer closed, or the connection broke.
+  /// True while a step of this side is in flight: a call of the security library, or the check of a password.
+  public var isWaitingForStep: Bool {
+    switch self.state {
+    case .authenticatingGSS(let gss): gss.isStepping
+    case .authenticatingPassword(let password): password.isChecking
+    case .awaitingMethodOffer, .recognizingProtocol, .awaitingRequest, .serving, .servingBind, .listening, .relaying,
+      .ended:
+      false
+    }
+  }
+
+  /// The time for a phase is up. With a step of this side in flight it is not the peer that has been slow.
+  public mutating func deadlinePassed() -> Action {
+    let phase = self.phase.rawValue
+    return self.interrupted(
+      self.isWaitingForStep
+        ? SOCKSError(.stepTimedOut, "this side's own step took longer than the \(phase) phase may")
+        : SOCKSError(.timedOut, "the client did not finish its \(phase) phase in time"))
+  }
+
+  /// The peer closed, the connection broke, or its owner gives it up.
   public mutating func interrupted(_ error: SOCKSError) -> Action {
     switch self.state {
     case .authenticatingGSS(var gss):
@@ -165,7 +185,7 @@ public struct ServerNegotiation: Hashable, Sendable {
       return self.translate(action)
     case .recognizingProtocol:
       // No more than the beginning of several protocols came: it is none of them.
-      return self.fail(SOCKSError(ForeignProtocol.unknown))
+      return self.fail(error.isFromThePeer ? SOCKSError(ForeignProtocol.unknown) : error)
     case .awaitingMethodOffer, .awaitingRequest, .serving, .servingBind, .listening, .relaying:
       return self.fail(error)
     case .ended:
@@ -285,7 +305,7 @@ public struct ServerNegotiation: Hashable, Sendable {
       return .discard
     case .awaitingMethodOffer, .recognizingProtocol, .authenticatingPassword, .awaitingRequest, .serving, .servingBind,
       .listening, .relaying:
-      return self.fail(SOCKSError(.unreachableState, "a GSS-API event came outside the subnegotiation"))
+      return self.fail(SOCKSError(.internalError, "a GSS-API event came outside the subnegotiation"))
     }
   }
 
@@ -357,7 +377,7 @@ public struct ServerNegotiation: Hashable, Sendable {
   /// A reply that says no (RFC 1928 section 6).
   private mutating func refuse(_ error: SOCKSError) -> Action {
     self.state = .ended
-    return .refuse(answer: Self.encoded(SOCKSReply(code: SOCKSReplyCode(refusing: error)).encode), error)
+    return .refuse(answer: Self.encoded(SOCKSReply(code: SOCKSReplyCode(refusing: error.code)).encode), error)
   }
 
   private mutating func fail(_ error: SOCKSError) -> Action {
@@ -376,4 +396,9 @@ public struct ServerNegotiation: Hashable, Sendable {
     try message.encode(into: &buffer)
     return buffer
   }
+}
+
+extension SOCKSError {
+  /// The peer has closed, or said nothing for too long.
+  fileprivate var isFromThePeer: Bool { [.connectionClosed, .truncated, .timedOut].contains(self.code) }
 }

@@ -10,6 +10,14 @@ public enum ContextStepResult: Hashable, Sendable {
   case failed(SOCKSError)
 }
 
+/// What became of the check of a user name and a password.
+public enum PasswordOutcome: Hashable, Sendable {
+  case correct
+  case refused
+  /// Nobody has looked at it, for want of something on this side: it says nothing about the client.
+  case notChecked
+}
+
 /// What became of unwrapping a protection-level token.
 public enum UnwrapResult: Hashable, Sendable {
   case unwrapped([UInt8], UnwrapOutcome)

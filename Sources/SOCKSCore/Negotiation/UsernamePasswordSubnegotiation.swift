@@ -35,26 +35,30 @@ public struct UsernamePasswordSubnegotiation: Hashable, Sendable {
       return .checkPassword(request)
     case .checkingPassword:
       self.state = .ended
-      return .fail(SOCKSError(.unreachableState, "a request was handed over at the wrong time"))
+      return .fail(SOCKSError(.internalError, "a request was handed over at the wrong time"))
     case .abandoned, .ended:
       return .discard
     }
   }
 
-  public mutating func passwordChecked(isCorrect: Bool) -> Action {
+  public mutating func passwordChecked(_ outcome: PasswordOutcome) -> Action {
     switch self.state {
     case .checkingPassword:
       self.state = .ended
-      guard isCorrect else {
+      // To the client the two failures are one.
+      switch outcome {
+      case .correct: return .accept(.success)
+      case .refused:
         return .refuse(.failure, SOCKSError(.passwordRefused, "the user name or the password is wrong"))
+      case .notChecked:
+        return .refuse(.failure, SOCKSError(.passwordNotChecked, "the password could not be checked"))
       }
-      return .accept(.success)
     case .abandoned:
       self.state = .ended
       return .discard
     case .awaitingRequest:
       self.state = .ended
-      return .fail(SOCKSError(.unreachableState, "a check finished that was not begun"))
+      return .fail(SOCKSError(.internalError, "a check finished that was not begun"))
     case .ended:
       return .discard
     }

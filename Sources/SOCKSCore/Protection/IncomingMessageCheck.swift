@@ -45,19 +45,19 @@ public struct IncomingMessageCheck: Hashable, Sendable {
     // "if protection level 2 is agreed then conf_req_flag MUST always be TRUE" (section 5). At level 1 a sealed message
     // is accepted, it is stronger; at level 3 the sender decides.
     if self.level == .confidentiality, !outcome.isConfidential {
-      throw SOCKSError(.messageNotConfidential, "a message was signed only, at the confidentiality level")
+      throw SOCKSError(.notEncrypted, "a message was signed only, at the confidentiality level")
     }
     try self.verifyLength(outcome.plaintextLength)
   }
 
   private static func verifyStatus(_ status: UnwrapOutcome.Status) throws(SOCKSError) {
     if status.isEmpty { return }
-    if status.contains(.duplicate) { throw SOCKSError(.messageRepeated, "the library reports a duplicate token") }
-    if status.contains(.old) { throw SOCKSError(.messageRepeated, "the library reports an old token") }
+    if status.contains(.duplicate) { throw SOCKSError(.replayDetected, "the library reports a duplicate token") }
+    if status.contains(.old) { throw SOCKSError(.replayDetected, "the library reports an old token") }
     if status.contains(.unsequenced) {
-      throw SOCKSError(.messageOutOfSequence, "the library reports a token out of sequence")
+      throw SOCKSError(.outOfSequence, "the library reports a token out of sequence")
     }
-    if status.contains(.gap) { throw SOCKSError(.messageOutOfSequence, "the library reports a gap before the token") }
+    if status.contains(.gap) { throw SOCKSError(.outOfSequence, "the library reports a gap before the token") }
     throw SOCKSError(.protectionFailed, "the library reports an unknown status")
   }
 
@@ -72,8 +72,8 @@ public struct IncomingMessageCheck: Hashable, Sendable {
     case (.next(let expected), .some(let number)):
       guard number == expected else {
         // Numbers are compared relative to the first one, which is random: the octets would only confuse the log.
-        if number < expected { throw SOCKSError(.messageRepeated, "a token came late or a second time") }
-        throw SOCKSError(.messageOutOfSequence, "\(number - expected) tokens are missing before this one")
+        if number < expected { throw SOCKSError(.replayDetected, "a token came late or a second time") }
+        throw SOCKSError(.outOfSequence, "\(number - expected) tokens are missing before this one")
       }
       self.numbering = .next(try Self.successor(of: number))
     case (.next, nil), (.unnumbered, .some):
@@ -83,7 +83,7 @@ public struct IncomingMessageCheck: Hashable, Sendable {
 
   private static func successor(of number: UInt64) throws(SOCKSError) -> UInt64 {
     let (next, overflow) = number.addingReportingOverflow(1)
-    guard !overflow else { throw SOCKSError(.messageOutOfSequence, "the tokens' numbers are used up") }
+    guard !overflow else { throw SOCKSError(.outOfSequence, "the tokens' numbers are used up") }
     return next
   }
 

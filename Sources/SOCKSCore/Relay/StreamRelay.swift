@@ -46,6 +46,8 @@ public struct StreamRelay: Hashable, Sendable {
   private var fromClient = Stream()
   private var fromTarget = Stream()
   private var hasFinished = false
+  /// The side whose stream has ended first.
+  public private(set) var firstToEnd: Side?
 
   /// - Parameter highWaterMark: octets; at least 1 is used.
   public init(highWaterMark: Int) { self.highWaterMark = max(1, highWaterMark) }
@@ -89,6 +91,7 @@ public struct StreamRelay: Hashable, Sendable {
 
   /// The side has ended its stream: nothing more comes from it.
   public mutating func receivedEnd(from side: Side) -> Actions {
+    if self.firstToEnd == nil { self.firstToEnd = side }
     self[side].hasEnded = true
     self[side].isReading = false
     return self.advance(side)

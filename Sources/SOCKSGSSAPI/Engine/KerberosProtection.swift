@@ -82,5 +82,5 @@ final class KerberosProtection: PerMessageProtection {
   func unwrapProtectionLevel(_ token: ByteBuffer) -> UnwrapResult { .failed(Self.noLevelMessage) }
 
   private static let noLevelMessage =
-    SOCKSError(.unreachableState, "the level was agreed before the engine took the context over")
+    SOCKSError(.internalError, "the level was agreed before the engine took the context over")
 }

@@ -1,3 +1,5 @@
+public import ProxySession
+
 extension Configuration {
   /// `limits`: how much there may be of things.
   public struct Limits: Hashable, Sendable {

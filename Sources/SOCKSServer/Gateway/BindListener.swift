@@ -1,6 +1,7 @@
 import Glibc
 import NIOCore
 import NIOPosix
+import ProxySession
 import SOCKSCore
 import SOCKSNIO
 
@@ -31,7 +32,7 @@ final class BindListener {
   static func open(
     on address: IPAddress, services: BindServices, eventLoop: any EventLoop,
     isExpected: @escaping (SOCKSAddress) -> Bool, accepted: @escaping (any Channel) -> Void,
-    completion: @escaping (Result<BindListener, SOCKSError>) -> Void
+    completion: @escaping (Result<BindListener, SessionEnd>) -> Void
   ) {
     let handler = NIOLoopBound(
       BindAcceptHandler(isExpected: isExpected, accepted: accepted), eventLoop: eventLoop)
@@ -61,10 +62,10 @@ final class BindListener {
   private static func open(
     on address: IPAddress, except tried: Set<UInt16>, _ services: BindServices,
     bind: @escaping (UInt16) -> EventLoopFuture<any Channel>,
-    _ completion: @escaping (Result<BindListener, SOCKSError>) -> Void
+    _ completion: @escaping (Result<BindListener, SessionEnd>) -> Void
   ) {
     guard let port = services.ports.take(except: tried) else {
-      return completion(.failure(SOCKSError(.tooBusy, "no port is left for BIND")))
+      return completion(.failure(SessionEnd(.limit(.ports), "no port is left for BIND")))
     }
     bind(port).assumeIsolated().whenComplete { result in
       switch result {
@@ -74,9 +75,9 @@ final class BindListener {
         completion(.success(BindListener(channel, address: bound, port: port, services: services)))
       case .failure(let error):
         services.ports.giveBack(port)
-        if let error = error as? SOCKSError { return completion(.failure(error)) }
+        if let end = error as? SessionEnd { return completion(.failure(end)) }
         guard port != 0, let error = error as? IOError, [EADDRINUSE, EACCES].contains(error.errnoCode) else {
-          return completion(.failure(SOCKSError(.targetFailed, "cannot listen on \(address): \(error)")))
+          return completion(.failure(SessionEnd(opening: "cannot listen on \(address)", error)))
         }
         Self.open(on: address, except: tried.union([port]), services, bind: bind, completion)
       }

@@ -1,6 +1,7 @@
 import Logging
 import NIOCore
 import Platform
+import ProxySession
 import SOCKSCore
 import SOCKSGSSAPI
 import SOCKSNIO
@@ -20,7 +21,7 @@ struct GatewaySurroundings: Sendable {
   /// Acquires the acceptor's credential, and chooses the engine; it may take a moment.
   var acquireAcceptor: @Sendable (StepPool, Logger) throws -> Acceptor
   /// Resolves a name, on a thread that may block; at most so many addresses.
-  var lookUp: @Sendable (String, Int) -> Result<[IPAddress], SOCKSError>
+  var lookUp: @Sendable (String, Int) -> Result<[IPAddress], SessionEnd>
   /// For penalties.
   var now: @Sendable () -> NIODeadline = { .now() }
   /// A number below the one given, which is at least 1.

@@ -1,5 +1,6 @@
 import NIOCore
 import NIOPosix
+import ProxySession
 import SOCKSCore
 import SOCKSNIO
 import Synchronization
@@ -65,7 +66,8 @@ final class Listeners: Sendable {
           return channel.eventLoop.makeFailedFuture(ChannelError.ioOnClosedChannel)
         }
         return channel.eventLoop.makeCompletedFuture {
-          let admission = try services.defence.admit(channel)
+          let admission = try services.admission.admit(channel.remoteAddress.flatMap(IPAddress.init))
+          channel.closeFuture.whenComplete { _ in admission.left() }
           try RelayChannelOptions.applyToAccepted(channel)
           try Session.begin(on: channel, of: listener, services: services, admission: admission)
         }

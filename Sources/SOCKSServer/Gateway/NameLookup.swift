@@ -1,5 +1,7 @@
+import Glibc
 import NIOCore
 import Platform
+import ProxySession
 import SOCKSCore
 import SOCKSGSSAPI
 import Synchronization
@@ -10,12 +12,12 @@ final class NameLookup: Sendable {
   private let timeout: TimeAmount
   private let maximumAddresses: Int
   private let turns: LookupTurns
-  private let lookUp: @Sendable (String, Int) -> Result<[IPAddress], SOCKSError>
+  private let lookUp: @Sendable (String, Int) -> Result<[IPAddress], SessionEnd>
 
   /// - Parameter lookUp: may block; given the name and how many addresses are wanted at most.
   init(
     _ configuration: Configuration, pool: StepPool,
-    lookUp: @escaping @Sendable (String, Int) -> Result<[IPAddress], SOCKSError>
+    lookUp: @escaping @Sendable (String, Int) -> Result<[IPAddress], SessionEnd>
   ) {
     self.pool = pool
     self.timeout = TimeAmount(configuration.timeouts.resolve)
@@ -36,7 +38,7 @@ final class NameLookup: Sendable {
     let promise = eventLoop.makePromise(of: [IPAddress].self)
     let isWanted = Flag()
     var timer: Scheduled<Void>?
-    let settle: (Result<[IPAddress], SOCKSError>) -> Void = { result in
+    let settle: (Result<[IPAddress], SessionEnd>) -> Void = { result in
       guard isWanted.lower() else { return }
       timer?.cancel()
       switch result {
@@ -45,9 +47,9 @@ final class NameLookup: Sendable {
       }
     }
     timer = eventLoop.assumeIsolated().scheduleTask(in: self.timeout) {
-      settle(.failure(SOCKSError(.deadlinePassed, "the name was not resolved in time")))
+      settle(.failure(SessionEnd(.timeout(.resolve))))
     }
-    attempt.whenGivenUp { settle(.failure(SOCKSError(.connectionClosed, "the client has gone"))) }
+    attempt.whenGivenUp { settle(.failure(SessionEnd(.connectionClosed, "the client has gone"))) }
     let begin = NIOLoopBound(
       {
         // Nobody may want it any more when its turn comes.
@@ -57,35 +59,51 @@ final class NameLookup: Sendable {
     let isAdmitted = self.turns.take(attempt.identity) {
       if eventLoop.inEventLoop { begin.value() } else { eventLoop.execute { begin.value() } }
     }
-    if !isAdmitted { settle(.failure(SOCKSError(.tooBusy, "too many names wait to be resolved"))) }
+    if !isAdmitted { settle(.failure(SessionEnd(.limit(.lookupQueue)))) }
     return promise.futureResult
   }
 
   private func begin(
-    _ name: String, isWanted: Flag, attempt: DialAttempt, _ settle: @escaping (Result<[IPAddress], SOCKSError>) -> Void
+    _ name: String, isWanted: Flag, attempt: DialAttempt, _ settle: @escaping (Result<[IPAddress], SessionEnd>) -> Void
   ) {
     let (limit, lookUp, turns, identity) = (self.maximumAddresses, self.lookUp, self.turns, attempt.identity)
-    let isAdmitted = self.pool.submit(to: attempt.eventLoop) { () -> Result<[IPAddress], SOCKSError> in
+    let isAdmitted = self.pool.submit(to: attempt.eventLoop) { () -> Result<[IPAddress], SessionEnd> in
       defer { turns.end(identity) }
-      guard isWanted.isUp else { return .failure(SOCKSError(.tooBusy)) }
+      guard isWanted.isUp else { return .failure(SessionEnd(.connectionClosed)) }
       return lookUp(name, limit)
     } completion: { result in
-      settle(result ?? .failure(SOCKSError(.tooBusy, "the gateway is stopping")))
+      settle(result ?? .failure(SessionEnd(.draining)))
     }
     guard !isAdmitted else { return }
     turns.end(identity)
-    settle(.failure(SOCKSError(.tooBusy, "too many names are being resolved")))
+    settle(.failure(SessionEnd(.limit(.lookupQueue), "too many names are being resolved")))
   }
 
   /// What the system's resolver says.
-  @Sendable static func bySystem(_ name: String, limit: Int) -> Result<[IPAddress], SOCKSError> {
+  @Sendable static func bySystem(_ name: String, limit: Int) -> Result<[IPAddress], SessionEnd> {
     do throws(AddressLookup.Failure) {
       let addresses = try AddressLookup.addresses(of: name, limit: limit).compactMap(IPAddress.init(octets:))
-      return addresses.isEmpty ? .failure(SOCKSError(.hostUnreachable, "the name has no address")) : .success(addresses)
+      guard !addresses.isEmpty else {
+        return .failure(SessionEnd(.connectFailed(.noSuchName), "the name has no address"))
+      }
+      return .success(addresses)
     } catch {
-      return .failure(SOCKSError(.hostUnreachable, "\(error)"))
+      return .failure(SessionEnd(resolving: error))
     }
   }
+}
+
+extension SessionEnd {
+  fileprivate init(resolving failure: AddressLookup.Failure) {
+    switch failure.code {
+    case EAI_NONAME, Self.noAddress: self.init(.connectFailed(.noSuchName), "\(failure)")
+    case EAI_MEMORY: self.init(.limit(.memory), "\(failure)")
+    default: self.init(.connectFailed(.resolver), "\(failure)")
+    }
+  }
+
+  /// `EAI_NODATA`: the name is there, and has no address.
+  private static let noAddress: Int32 = -5
 }
 
 /// Up until somebody lowers it.

@@ -1,6 +1,7 @@
 public import Logging
 public import NIOCore
 public import NIOPosix
+import ProxySession
 public import SOCKSCore
 public import SOCKSGSSAPI
 import SOCKSNIO
@@ -79,9 +80,14 @@ public final class ProxyServer: Service {
     }
     let registry = SessionRegistry(limit: self.configuration.limits.connections, descriptors: plan.usable)
     let random = self.surroundings.random
-    let defence = Defence(
-      self.configuration, logger: self.logger, now: self.surroundings.now, random: random,
-      makeRoom: { registry.endUnauthenticated(random) })
+    let lines = RepeatedLines(logger: self.logger, group: self.group, now: self.surroundings.now)
+    let limits = AdmissionLimits(self.configuration.limits)
+    let admission = AdmissionControl(
+      limits,
+      penalties: Penalties(
+        Penalties.Settings(self.configuration.penalties), ipv6Prefix: limits.ipv6Prefix, now: self.surroundings.now,
+        random: random),
+      lines: lines, random: random, evict: { registry.endUnauthenticated(random) })
     // Bound first, so that the policy knows where the gateway listens; accepting begins when everything is ready.
     let listeners = try await Listeners.bind(
       self.configuration.listen, keepalive: TCPKeepalive(self.configuration.keepalive), group: self.group,
@@ -91,7 +97,8 @@ public final class ProxyServer: Service {
       let services = SessionServices(
         self.configuration, makeEstablishment: acceptor.makeEstablishment, passwords: passwords,
         lookup: NameLookup(self.configuration, pool: lookups, lookUp: self.surroundings.lookUp), registry: registry,
-        defence: defence, descriptors: DescriptorBudget(total: plan.usable, connections: { registry.connections }),
+        admission: admission, lines: lines,
+        descriptors: DescriptorBudget(total: plan.usable, connections: { registry.connections }),
         ownSockets: OwnSockets(addresses), now: .now(), logger: self.logger)
       try await listeners.startAccepting(services)
     } catch {
@@ -118,6 +125,8 @@ public final class ProxyServer: Service {
     }
     await listeners.close()
     await self.drain(registry, isGraceful: isGraceful)
+    lines.flush()
+    self.logger.notice("stopped")
   }
 
   private func drain(_ registry: SessionRegistry, isGraceful: Bool) async {
@@ -133,9 +142,8 @@ public final class ProxyServer: Service {
         try? await Task.sleep(for: limit)
         return false
       }
-      if await tasks.next() == false { registry.endAll(SOCKSError(.connectionClosed, "the gateway has stopped")) }
+      if await tasks.next() == false { registry.endAll(SessionEnd(.stopped)) }
       tasks.cancelAll()
     }
-    self.logger.notice("stopped")
   }
 }

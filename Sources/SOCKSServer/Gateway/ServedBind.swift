@@ -1,6 +1,7 @@
 import NIOCore
 import NIOPosix
 import Platform
+import ProxySession
 import SOCKSCore
 import SOCKSNIO
 
@@ -26,7 +27,7 @@ final class ServedBind: ServedRequest {
   /// The session lets go of this when its connection has closed.
   private let session: Session
   private let announce: (SOCKSAddress) -> Void
-  private var answer: ((Result<SOCKSAddress, SOCKSError>) -> Void)?
+  private var answer: ((Result<SOCKSAddress, SessionEnd>) -> Void)?
   private var state: State = .ready
   private var timer: Scheduled<Void>?
 
@@ -41,11 +42,11 @@ final class ServedBind: ServedRequest {
     if case .relaying = self.state { true } else { false }
   }
 
-  func begin(answer: @escaping (Result<SOCKSAddress, SOCKSError>) -> Void) {
+  func begin(answer: @escaping (Result<SOCKSAddress, SessionEnd>) -> Void) {
     self.answer = answer
     let access: AccessRequest
     switch self.session.access(.bind, to: self.request.destination) {
-    case .failure(let error): return self.finish(.failure(error))
+    case .failure(let end): return self.finish(.failure(end))
     case .success(let request): access = request
     }
     let attempt = DialAttempt(eventLoop: self.session.channel.eventLoop, identity: access.identity)
@@ -59,7 +60,7 @@ final class ServedBind: ServedRequest {
     allowed.assumeIsolated().whenComplete { result in
       switch result {
       case .success(let addresses): self.listen(access, for: addresses)
-      case .failure(let error): self.finish(.failure(SOCKSError(serving: error)))
+      case .failure(let error): self.finish(.failure(SessionEnd(connecting: error)))
       }
     }
   }
@@ -70,7 +71,7 @@ final class ServedBind: ServedRequest {
   private func listen(_ access: AccessRequest, for expected: [IPAddress]?) {
     guard case .preparing = self.state else { return }
     let address: IPAddress
-    do throws(SOCKSError) {
+    do throws(SessionEnd) {
       address = try self.listeningAddress(for: expected?.first)
     } catch {
       return self.finish(.failure(error))
@@ -92,19 +93,19 @@ final class ServedBind: ServedRequest {
 
   /// The configured address, or the one from which the machine would reach the peer; for a peer that nobody knows yet, the
   /// one at which the client has reached the gateway.
-  private func listeningAddress(for peer: IPAddress?) throws(SOCKSError) -> IPAddress {
+  private func listeningAddress(for peer: IPAddress?) throws(SessionEnd) -> IPAddress {
     let configured = self.session.services.bind.configuration.listenAddress
     guard let peer else {
       if let address = configured ?? self.session.channel.localAddress.flatMap(IPAddress.init) { return address }
-      throw SOCKSError(.targetFailed, "the gateway's own address is not known")
+      throw SessionEnd(.trouble(.socket), "the gateway's own address is not known")
     }
     if let configured, configured.bitWidth == peer.unmapped.bitWidth { return configured }
     do throws(SystemError) {
       if let address = IPAddress(octets: try LocalAddress.towards(peer.unmapped.octets)) { return address }
     } catch {
-      throw SOCKSError(dialling: IOError(errnoCode: error.code, reason: "no address to listen on"))
+      throw SessionEnd(connecting: IOError(errnoCode: error.code, reason: "no address to listen on"))
     }
-    throw SOCKSError(.targetFailed, "the gateway's own address is not known")
+    throw SessionEnd(.trouble(.socket), "the gateway's own address is not known")
   }
 
   private func listening(_ listener: BindListener) {
@@ -113,7 +114,7 @@ final class ServedBind: ServedRequest {
     self.session.record.bound = listener.address
     let configuration = self.session.services.bind.configuration
     self.timer = self.session.channel.eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(configuration.timeout)) {
-      [weak self] in self?.finish(.failure(SOCKSError(.deadlinePassed, "the peer did not connect in time")))
+      [weak self] in self?.finish(.failure(SessionEnd(.timeout(.bind))))
     }
     self.announce(configuration.advertised(for: listener.address))
     // The first reply may have failed.
@@ -126,7 +127,7 @@ final class ServedBind: ServedRequest {
     // The rules are asked again: of the addresses of a name this is the one, and nobody has asked for any peer yet.
     let decision = self.session.decision(for: access, reaching: address)
     guard isExpected, decision.isAllowed else {
-      self.session.record.refusedPeers += 1
+      self.session.record.rejectedPeers += 1
       return false
     }
     self.session.record.rule = decision.rule
@@ -138,15 +139,15 @@ final class ServedBind: ServedRequest {
     listener.close()
     guard peer.isActive, let address = peer.remoteAddress.flatMap(SOCKSAddress.init) else {
       peer.close(promise: nil)
-      return self.finish(.failure(SOCKSError(.targetFailed, "the peer closed the connection at once")))
+      return self.finish(.failure(SessionEnd(.connectionClosed, by: .target, "the peer closed the connection at once")))
     }
     self.state = .connected(peer)
-    do throws(SOCKSError) {
+    do throws(SessionEnd) {
       try self.session.services.bind.descriptors.take(for: peer)
     } catch {
       return self.finish(.failure(error))
     }
-    self.session.record.reached = address
+    self.session.record.peer = address
     self.finish(.success(address))
   }
 
@@ -156,17 +157,17 @@ final class ServedBind: ServedRequest {
     guard case .connected(let peer) = self.state else { return self.session.channel.close(promise: nil) }
     let relay = self.session.makeRelay()
     self.state = .relaying(relay)
-    relay.begin(start, with: peer)
+    self.session.begin(relay, start, with: peer)
   }
 
-  func end(_ error: SOCKSError) {
-    if case .relaying(let relay) = self.state { relay.end(error) }
+  func end() {
+    if case .relaying(let relay) = self.state { relay.end() }
   }
 
   // MARK: Endings
 
   /// Gives the last reply.
-  private func finish(_ result: Result<SOCKSAddress, SOCKSError>) {
+  private func finish(_ result: Result<SOCKSAddress, SessionEnd>) {
     if case .failure = result { self.abandon() }
     self.timer?.cancel()
     self.timer = nil

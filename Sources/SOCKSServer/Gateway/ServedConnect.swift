@@ -1,4 +1,5 @@
 import NIOCore
+import ProxySession
 import SOCKSCore
 import SOCKSNIO
 
@@ -28,14 +29,14 @@ final class ServedConnect: ServedRequest {
     if case .relaying = self.state { true } else { false }
   }
 
-  func begin(answer: @escaping (Result<SOCKSAddress, SOCKSError>) -> Void) {
+  func begin(answer: @escaping (Result<SOCKSAddress, SessionEnd>) -> Void) {
     switch self.session.access(.connect, to: self.request.destination) {
-    case .failure(let error): answer(.failure(error))
+    case .failure(let end): answer(.failure(end))
     case .success(let access): self.dial(access, answer)
     }
   }
 
-  private func dial(_ access: AccessRequest, _ answer: @escaping (Result<SOCKSAddress, SOCKSError>) -> Void) {
+  private func dial(_ access: AccessRequest, _ answer: @escaping (Result<SOCKSAddress, SessionEnd>) -> Void) {
     let session = self.session
     let attempt = DialAttempt(eventLoop: session.channel.eventLoop, identity: access.identity)
     self.state = .dialling(attempt)
@@ -50,22 +51,21 @@ final class ServedConnect: ServedRequest {
     dial.assumeIsolated().whenComplete { result in
       switch result {
       case .success(let target): self.dialled(target, access, answer)
-      case .failure(let error):
-        answer(.failure(SOCKSError(serving: error)))
+      case .failure(let error): answer(.failure(SessionEnd(connecting: error)))
       }
     }
   }
 
   private func dialled(
-    _ target: any Channel, _ access: AccessRequest, _ answer: (Result<SOCKSAddress, SOCKSError>) -> Void
+    _ target: any Channel, _ access: AccessRequest, _ answer: (Result<SOCKSAddress, SessionEnd>) -> Void
   ) {
     guard case .dialling = self.state, self.session.channel.isActive else { return target.close(promise: nil) }
     guard target.isActive else {
-      return answer(.failure(SOCKSError(.targetFailed, "the target closed the connection at once")))
+      return answer(.failure(SessionEnd(.connectionClosed, by: .target, "the target closed the connection at once")))
     }
     self.state = .connected(target)
-    self.session.record.reached = target.remoteAddress.flatMap(SOCKSAddress.init)
-    if case .address(let address)? = self.session.record.reached?.host {
+    self.session.record.peer = target.remoteAddress.flatMap(SOCKSAddress.init)
+    if case .address(let address)? = self.session.record.peer?.host {
       self.session.record.rule = self.session.decision(for: access, reaching: address).rule
     }
     answer(.success(target.localAddress.flatMap(SOCKSAddress.init) ?? .unspecified))
@@ -75,11 +75,11 @@ final class ServedConnect: ServedRequest {
     guard case .connected(let target) = self.state else { return self.session.channel.close(promise: nil) }
     let relay = self.session.makeRelay()
     self.state = .relaying(relay)
-    relay.begin(start, with: target)
+    self.session.begin(relay, start, with: target)
   }
 
-  func end(_ error: SOCKSError) {
-    if case .relaying(let relay) = self.state { relay.end(error) }
+  func end() {
+    if case .relaying(let relay) = self.state { relay.end() }
   }
 
   func abandon() {

@@ -1,4 +1,5 @@
 import NIOCore
+import ProxySession
 import SOCKSCore
 import SOCKSNIO
 
@@ -6,8 +7,8 @@ import SOCKSNIO
 /// has closed.
 protocol ServedRequest: AnyObject {
   /// Asks the rules and acts. `answer` is called on the loop, at most once: with the address for the success reply, or
-  /// with the error that says what to reply and to log.
-  func begin(answer: @escaping (Result<SOCKSAddress, SOCKSError>) -> Void)
+  /// with the end that says what to reply and to log.
+  func begin(answer: @escaping (Result<SOCKSAddress, SessionEnd>) -> Void)
 
   /// The success reply is on its way: relaying begins.
   func replied(_ start: ServedRequestStart)
@@ -15,8 +16,8 @@ protocol ServedRequest: AnyObject {
   /// Whether ``replied(_:)`` has led to a relay, which a stopping gateway lets go on.
   var isRelaying: Bool { get }
 
-  /// Ends the relay from outside: a limit, a shutdown. Only called while ``isRelaying``.
-  func end(_ error: SOCKSError)
+  /// Ends the relay for a reason of the session's. Only called while ``isRelaying``.
+  func end()
 
   /// The connection is gone, or refused, before there was a relay: lets go of everything.
   func abandon()

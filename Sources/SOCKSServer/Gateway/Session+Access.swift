@@ -1,13 +1,15 @@
+import ProxySession
 import SOCKSCore
 
 extension Session {
-  /// What the rules are asked; an error when the answer is known before anything is resolved.
-  func access(_ command: AccessCommand, to destination: SOCKSAddress) -> Result<AccessRequest, SOCKSError> {
+  /// What the rules are asked; an end when the answer is known before anything is resolved.
+  func access(_ command: AccessCommand, to destination: SOCKSAddress) -> Result<AccessRequest, SessionEnd> {
     guard let identity = self.identity else {
-      return .failure(SOCKSError(.refusedByRule, "the principal's name cannot be read"))
+      return .failure(
+        SessionEnd(.refused(.init(code: .unreadablePrincipal, text: "the principal's name cannot be read"))))
     }
     guard case .address(let client)? = self.record.client?.host else {
-      return .failure(SOCKSError(.refusedByRule, "the client has no address"))
+      return .failure(SessionEnd(.connectionClosed, "the client had gone before it was looked at"))
     }
     let host: TargetHost
     var address: IPAddress?
@@ -21,7 +23,7 @@ extension Session {
     let policy = self.policy(for: access, reaching: address)
     if case .refused(let decision) = policy.preliminaryDecision(for: access) {
       self.record.rule = decision.rule
-      return .failure(SOCKSError(.refusedByRule, decision.description))
+      return .failure(SessionEnd(decision))
     }
     return .success(access)
   }

@@ -1,4 +1,5 @@
 import NIOCore
+import ProxySession
 import SOCKSCore
 import SOCKSNIO
 
@@ -7,6 +8,8 @@ extension Session {
   func negotiationSelected(_ method: SOCKSMethod) {
     self.record.method = method
   }
+
+  func negotiationReceivedCredential() { self.record.hasSentCredential = true }
 
   func negotiationAgreed(_ agreed: AgreedProtection) {
     self.record.level = agreed.level
@@ -23,6 +26,7 @@ extension Session {
 
   private func established(_ attributes: SecurityContextAttributes) {
     self.record.attributes = attributes
+    self.services.trouble.contextEstablished()
     if attributes.services.contains(.anonymous) {
       self.identity = .anonymous
     } else {
@@ -32,16 +36,18 @@ extension Session {
     self.scheduleExpiry(attributes)
   }
 
-  func negotiationReceivedPassword(_ request: UsernamePasswordRequest, completion: @escaping (Bool) -> Void) {
+  func negotiationReceivedPassword(
+    _ request: UsernamePasswordRequest, completion: @escaping (PasswordOutcome) -> Void
+  ) {
     let client: IPAddress? = if case .address(let address)? = self.record.client?.host { address } else { nil }
     guard let passwords = self.services.passwords else {
       // Never offered without a file; in the loop's next turn, as completions have to come.
-      return self.channel.eventLoop.assumeIsolated().execute { completion(false) }
+      return self.channel.eventLoop.assumeIsolated().execute { completion(.notChecked) }
     }
     passwords.check(request, from: client, on: self.channel.eventLoop) { [weak self] verdict in
-      // The machine's own words would be the same for each verdict: to the client they are one.
-      if let self, let error = verdict.error, self.record.error == nil { self.record.error = error }
-      completion(verdict == .correct)
+      // Before the machine ends, which knows only whether the password was looked at.
+      if let self, let end = verdict.end { self.settle(end) }
+      completion(verdict.outcome)
     }
   }
 

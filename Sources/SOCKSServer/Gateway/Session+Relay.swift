@@ -1,4 +1,5 @@
 import NIOCore
+import ProxySession
 import SOCKSCore
 import SOCKSNIO
 
@@ -15,21 +16,20 @@ extension Session {
       self.relayEnded(end)
     }
   }
-}
 
-extension StreamRelaySession {
   /// Takes the negotiation's place in the client's pipeline, and relays between client and target.
-  func begin(_ start: ServedRequestStart, with target: any Channel) {
+  func begin(_ relay: StreamRelaySession, _ start: ServedRequestStart, with target: any Channel) {
     do {
       let pipeline = start.context.pipeline.syncOperations
-      try pipeline.addHandler(self.handler(for: .client), position: .after(start.handler))
-      try target.pipeline.syncOperations.addHandler(self.handler(for: .target))
+      try pipeline.addHandler(relay.handler(for: .client), position: .after(start.handler))
+      try target.pipeline.syncOperations.addHandler(relay.handler(for: .target))
       pipeline.removeHandler(start.handler, promise: nil)
     } catch {
-      self.end(SOCKSError(.connectionClosed, "\(error)"))
+      self.settle(SessionEnd(SOCKSError(transport: error), from: .client, in: .relaying))
+      relay.end()
       target.close(promise: nil)
       return start.context.channel.close(promise: nil)
     }
-    self.begin(earlyData: start.earlyData, inputClosed: start.inputClosed)
+    relay.begin(earlyData: start.earlyData, inputClosed: start.inputClosed)
   }
 }

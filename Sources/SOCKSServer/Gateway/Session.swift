@@ -1,5 +1,6 @@
 import Logging
 import NIOCore
+import ProxySession
 import SOCKSCore
 import SOCKSGSSAPI
 import SOCKSNIO
@@ -29,6 +30,7 @@ final class Session: ServerNegotiationDelegate {
   /// way to the target then.
   private var hasOpenRelay = false
   private var hasClosed = false
+  private weak var handler: ServerNegotiationHandler?
   let timers: CoarseTimers
   private var expiryTimer: CoarseTimers.Timer?
   var lengthTimer: CoarseTimers.Timer?
@@ -51,6 +53,7 @@ final class Session: ServerNegotiationDelegate {
       configuration: services.negotiation(for: listener.service(for: client)), timeouts: services.timeouts,
       selective: services.selective, timers: session.timers,
       establishment: { services.makeEstablishment(eventLoop) }, delegate: session)
+    session.handler = handler
     try channel.pipeline.syncOperations.addHandler(handler)
   }
 
@@ -64,29 +67,47 @@ final class Session: ServerNegotiationDelegate {
       began: channel.eventLoop.now)
   }
 
+  // MARK: The end
+
+  /// How the session ends. The first call is the one that counts: what follows from that end is no other.
+  func settle(_ end: SessionEnd) {
+    let end = end.during(self.phase)
+    guard self.record.outcome.set(end) else { return }
+    self.admission.ended(end)
+    self.services.trouble.sessionEnded(end)
+  }
+
+  private var phase: SessionPhase {
+    switch self.state {
+    case .negotiating: self.handler.map { SessionPhase($0.currentPhase) } ?? .method
+    case .serving(let request):
+      request.isRelaying ? .relaying : self.handler.map { SessionPhase($0.currentPhase) } ?? .serving
+    case .ended: .relaying
+    }
+  }
+
   // MARK: Ends from outside
 
   /// The gateway is stopping: what relays may go on, the rest ends now.
   func drain() {
     if case .serving(let request) = self.state, request.isRelaying { return }
-    self.end(SOCKSError(.connectionClosed, "the gateway is stopping"))
+    self.end(SessionEnd(.draining))
   }
 
-  func end(_ error: SOCKSError) {
-    if self.record.error == nil { self.record.error = error }
-    if case .serving(let request) = self.state, request.isRelaying {
-      request.end(error)
-    } else {
-      // After a refusal the channel lingers for a while.
-      self.channel.close(promise: nil)
-    }
+  func end(_ end: SessionEnd) {
+    self.settle(end)
+    if case .serving(let request) = self.state, request.isRelaying { return request.end() }
+    // After a refusal the channel lingers for a while: that ends too.
+    self.abandonRequest()
+    self.handler?.close()
+    self.channel.close(promise: nil)
   }
 
   // MARK: Negotiation
 
   func negotiationReceivedRequest(
     _ request: SOCKSRequest, announcement: @escaping (SOCKSAddress) -> Void,
-    completion: @escaping (SOCKSReply, SOCKSError?) -> Void
+    completion: @escaping (SOCKSReply) -> Void
   ) {
     self.record.target = request.destination
     let served: any ServedRequest =
@@ -101,23 +122,27 @@ final class Session: ServerNegotiationDelegate {
     // once.
     self.channel.eventLoop.assumeIsolated().execute {
       guard case .serving = self.state else { return }
-      if let error = self.refusalByLimits {
-        return completion(SOCKSReply(code: SOCKSReplyCode(refusing: error)), error)
+      let refuse: (SessionEnd) -> Void = { end in
+        self.settle(end)
+        completion(SOCKSReply(code: end.replyCode))
       }
+      if let end = self.refusalByLimits { return refuse(end) }
       served.begin { result in
         switch result {
-        case .success(let bound): completion(SOCKSReply(code: .succeeded, bound: bound), nil)
-        case .failure(let error): completion(SOCKSReply(code: SOCKSReplyCode(refusing: error)), error)
+        case .success(let bound): completion(SOCKSReply(code: .succeeded, bound: bound))
+        case .failure(let end): refuse(end)
         }
       }
     }
   }
 
   /// Whether no target at all could be allowed to this client; what each one is, is not known yet.
-  func refusal(of command: AccessCommand) -> SOCKSError? {
+  func refusal(of command: AccessCommand) -> SessionEnd? {
     guard let identity = self.identity, case .address(let client)? = self.record.client?.host,
       self.services.policy.mayAllow(command, to: identity, from: client)
-    else { return SOCKSError(.refusedByRule, "no rule allows \(command.rawValue) to this client") }
+    else {
+      return SessionEnd(.refused(.init(code: .noRule, text: "no rule allows \(command.rawValue) to this client")))
+    }
     return nil
   }
 
@@ -130,9 +155,8 @@ final class Session: ServerNegotiationDelegate {
   }
 
   func negotiationFailed(_ error: SOCKSError, phase: ServerNegotiation.Phase) {
-    if self.record.error == nil { self.record.error = error }
-    self.record.phase = phase
-    self.admission.failed(error)
+    // Of a refused request the reason has been given already.
+    self.settle(SessionEnd(error, from: .client, in: SessionPhase(phase)))
     self.abandonRequest()
   }
 
@@ -148,20 +172,16 @@ final class Session: ServerNegotiationDelegate {
   func relayBegins() { self.hasOpenRelay = true }
 
   func relayEnded(_ end: StreamRelaySession.End) {
-    self.record.octetsFromClient = end.octetsFromClient
-    self.record.octetsFromTarget = end.octetsFromTarget
-    if self.record.error == nil { self.record.error = end.error }
+    self.record.bytesUp = end.octetsFromClient
+    self.record.bytesDown = end.octetsFromTarget
+    if let end = SessionEnd(end.cause) { self.settle(end) }
     self.hasOpenRelay = false
     if self.hasClosed { self.conclude() }
   }
 
   /// The connection is gone.
   private func closed() {
-    if case .negotiating = self.state, self.record.error == nil {
-      let error = SOCKSError(.connectionClosed, "the client closed the connection")
-      self.record.error = error
-      self.admission.failed(error)
-    }
+    if !self.hasOpenRelay { self.settle(SessionEnd(.connectionClosed, "the client closed the connection")) }
     self.abandonRequest()
     self.hasClosed = true
     if !self.hasOpenRelay { self.conclude() }
@@ -175,11 +195,19 @@ final class Session: ServerNegotiationDelegate {
     self.lengthTimer?.cancel()
     self.lengthTimer = nil
     self.principalSession = nil
-    self.services.logger.log(
-      level: self.record.logLevel, "session ended",
-      metadata: self.record.metadata(ended: self.channel.eventLoop.now))
+    self.log()
     // Last: the gateway may stop with its last session.
     self.services.registry.remove(id: self.record.id)
+  }
+
+  /// What ends before the client has sent a credential, anybody can cause any number of times.
+  private func log() {
+    let (level, metadata) = (self.record.logLevel, self.record.metadata(ended: self.channel.eventLoop.now))
+    if self.record.isAnonymous, level < .error {
+      self.services.lines.log(self.record.kind, level: level, "session ended", metadata: metadata)
+    } else {
+      self.services.logger.log(level: level, "session ended", metadata: metadata)
+    }
   }
 
   // MARK: Ticket lifetime
@@ -192,7 +220,7 @@ final class Session: ServerNegotiationDelegate {
     self.expiryTimer = self.timers.start(in: .seconds(remaining)) { [weak self] in
       guard let self else { return }
       if self.services.closesOnExpiry {
-        self.end(SOCKSError(.credentialsExpired, "the ticket has expired"))
+        self.end(SessionEnd(.ticketExpired))
       } else {
         self.record.outlivedTicket = true
       }

@@ -1,5 +1,6 @@
 import Logging
 import NIOCore
+import ProxySession
 import SOCKSCore
 import SOCKSNIO
 
@@ -20,20 +21,20 @@ struct SessionRecord {
   /// What makes and opens the tokens.
   var engine: String?
   var target: SOCKSAddress?
-  var reached: SOCKSAddress?
+  /// The address that was connected to.
+  var peer: SOCKSAddress?
   /// Where BIND has listened.
   var bound: SOCKSAddress?
   /// Connections to it that were not from the peer.
-  var refusedPeers: UInt64 = 0
+  var rejectedPeers: UInt64 = 0
   var rule: RuleReference?
-  var octetsFromClient: UInt64 = 0
-  var octetsFromTarget: UInt64 = 0
+  var bytesUp: UInt64 = 0
+  var bytesDown: UInt64 = 0
   /// Nil unless datagrams were relayed.
   var association: AssociationCounts?
-  /// Nil for a session that both sides ended in order.
-  var error: SOCKSError?
-  /// The phase in which a negotiation failed.
-  var phase: ServerNegotiation.Phase?
+  /// The client has sent a token or a password.
+  var hasSentCredential = false
+  var outcome = SessionOutcome()
   /// The ticket expired before the session ended, and policy let it go on.
   var outlivedTicket = false
 
@@ -61,21 +62,15 @@ struct SessionRecord {
       metadata["compatibility"] = "\(self.compatibility.map(\.rawValue).sorted().joined(separator: ","))"
     }
     metadata["target"] = self.target.map { "\(Self.word($0.description))" }
-    metadata["reached"] = self.reached.map { "\($0)" }
+    metadata["peer"] = self.peer.map { "\($0)" }
     metadata["bound"] = self.bound.map { "\($0)" }
-    if self.refusedPeers > 0 { metadata["refused_peers"] = "\(self.refusedPeers)" }
-    metadata["rule"] = self.rule.map { "\(escaped($0.description))" }
-    metadata["octets_up"] = "\(self.octetsFromClient)"
-    metadata["octets_down"] = "\(self.octetsFromTarget)"
+    if self.rejectedPeers > 0 { metadata["rejected_peers"] = "\(self.rejectedPeers)" }
+    metadata["rule"] = self.ruleText.map { "\(escaped($0))" }
+    metadata["bytes_up"] = "\(self.bytesUp)"
+    metadata["bytes_down"] = "\(self.bytesDown)"
     if let association = self.association { metadata.merge(association.metadata) { $1 } }
     metadata["duration_ms"] = "\((ended - self.began).nanoseconds / 1_000_000)"
-    metadata["reason"] = "\(self.error?.code.description ?? "completed")"
-    if let error = self.error {
-      metadata["fault"] = "\(error.fault.rawValue)"
-      if !error.detail.isEmpty { metadata["detail"] = "\(escaped(error.detail))" }
-      metadata["hint"] = self.hint(for: error).map { "\($0)" }
-    }
-    metadata["phase"] = self.phase.map { "\($0.rawValue)" }
+    metadata.merge(self.end.fields(hint: self.end.hint(self.evidence))) { $1 }
     if self.outlivedTicket { metadata["ticket"] = "expired during the session" }
     return metadata
   }
@@ -85,36 +80,31 @@ struct SessionRecord {
     escaped(text).replacing(" ", with: "\\u{20}")
   }
 
-  /// The one place where an error becomes a log level. A session that was protected less than RFC 1961 says is a warning.
+  /// How it ended; every session has an end by the time that it is logged.
+  private var end: SessionEnd { self.outcome.end ?? SessionEnd(.bug, "the session has no end") }
+
+  /// The rule that decided, or without one the rule that the refusal names.
+  private var ruleText: String? {
+    if let rule = self.rule { return rule.description }
+    if case .refused(let refusal)? = self.outcome.end?.cause { return refusal.rule }
+    return nil
+  }
+
+  private var evidence: SessionEnd.Evidence {
+    SessionEnd.Evidence(
+      method: self.method, hasSentCredential: self.hasSentCredential, compatibility: self.compatibility)
+  }
+
+  /// A session that was protected less than RFC 1961 says is a warning.
   var logLevel: Logger.Level {
-    max(self.errorLevel, self.compatibility.isEmpty ? .trace : .warning)
+    max(self.end.logLevel, self.compatibility.isEmpty ? .trace : .warning)
   }
 
-  private var errorLevel: Logger.Level {
-    guard let error = self.error else { return .info }
-    return switch error.fault {
-    case .peerViolation, .peerIncompatible, .refusedByPolicy, .securityLibrary: .notice
-    case .network, .localMisuse: .info
-    case .bug: .error
-    }
-  }
+  /// The client has neither authenticated nor tried to.
+  var isAnonymous: Bool { !self.hasSentCredential && self.name == nil && self.attributes == nil }
 
-  /// The likely cause in the field, where one is known.
-  private func hint(for error: SOCKSError) -> String? {
-    switch error.code {
-    case .clearMessageWhereProtectionIsDue:
-      "curl 8.17 or newer asks for a level that it cannot use; let such programs go through a bridge on their machine"
-    case .noAcceptableMethod:
-      "the program cannot do what is allowed here; let it go through a bridge on its machine"
-    case .connectionClosed where self.method == .gssapi && self.phase == .authentication:
-      "curl 7.69 to 8.16 offers GSS-API and cannot do it; prefer another method for its network, or use a bridge"
-    case .wrongVersion where self.compatibility.contains(.unprotected):
-      "Dante's client goes on with the level it asked for, whatever the answer; serve it without unprotected"
-    case .levelMalformed:
-      "curl up to 7.68 asks for level 0, which RFC 1961 does not have"
-    default: nil
-    }
-  }
+  /// Sessions that are the same to whoever reads the log.
+  var kind: String { "\(self.end.reason) \(self.end.phase?.rawValue ?? "") \(self.end.party.rawValue)" }
 
   private static func name(ofEncryptionType type: Int32) -> String {
     switch type {

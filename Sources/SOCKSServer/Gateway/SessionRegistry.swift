@@ -1,4 +1,5 @@
 import NIOCore
+import ProxySession
 import SOCKSCore
 import Synchronization
 
@@ -110,7 +111,7 @@ final class SessionRegistry: Sendable {
       return id.flatMap { state.sessions[$0] }
     }
     guard let session else { return }
-    self.each(of: [session]) { $0.end(SOCKSError(.tooBusy, "too many connections have not authenticated")) }
+    self.each(of: [session]) { $0.end(SessionEnd(.evicted)) }
   }
 
   /// The session has ended, and its record is written.
@@ -133,9 +134,9 @@ final class SessionRegistry: Sendable {
   }
 
   /// Ends every session that is left.
-  func endAll(_ error: SOCKSError) {
+  func endAll(_ end: SessionEnd) {
     let sessions = self.state.withLock { Array($0.sessions.values) }
-    self.each(of: sessions) { $0.end(error) }
+    self.each(of: sessions) { $0.end(end) }
   }
 
   /// Returns when no connection is left, and every record is written.

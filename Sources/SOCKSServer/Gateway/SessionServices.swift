@@ -1,5 +1,6 @@
 import Logging
 import NIOCore
+import ProxySession
 import SOCKSCore
 import SOCKSGSSAPI
 import SOCKSNIO
@@ -28,7 +29,10 @@ final class SessionServices: Sendable {
   let clockSkew: Int64
   /// How long a relay may last, where its rule does not say.
   let sessionLength: TimeAmount
-  let defence: Defence
+  let admission: AdmissionControl
+  /// For what clients can cause before they have sent a credential.
+  let lines: RepeatedLines
+  let trouble: OngoingTrouble
   let accounts: PrincipalAccounts
   /// By the rules' places in the policy.
   let ruleBuckets: [Int: BandwidthBucket]
@@ -37,8 +41,8 @@ final class SessionServices: Sendable {
 
   init(
     _ configuration: Configuration, makeEstablishment: @escaping GatewaySurroundings.MakeEstablishment,
-    passwords: PasswordCheck? = nil, lookup: NameLookup, registry: SessionRegistry, defence: Defence,
-    descriptors: DescriptorBudget, ownSockets: OwnSockets, now: NIODeadline, logger: Logger
+    passwords: PasswordCheck? = nil, lookup: NameLookup, registry: SessionRegistry, admission: AdmissionControl,
+    lines: RepeatedLines, descriptors: DescriptorBudget, ownSockets: OwnSockets, now: NIODeadline, logger: Logger
   ) {
     let policy = AccessPolicy(rules: configuration.rules)
     let kerberos = configuration.kerberos
@@ -71,7 +75,9 @@ final class SessionServices: Sendable {
     self.closesOnExpiry = kerberos.expired == .close
     self.clockSkew = kerberos.clockSkew.components.seconds
     self.sessionLength = TimeAmount(timeouts.session)
-    self.defence = defence
+    self.admission = admission
+    self.lines = lines
+    self.trouble = OngoingTrouble(lines: lines)
     self.accounts = PrincipalAccounts(configuration.limits)
     var ruleBuckets: [Int: BandwidthBucket] = [:]
     for (index, rule) in configuration.rules.enumerated() {

@@ -1,6 +1,6 @@
-import Glibc
 import NIOCore
 import NIOPosix
+import ProxySession
 import SOCKSCore
 import SOCKSNIO
 
@@ -15,7 +15,7 @@ struct TargetDialler: Sendable {
 
   /// A connection to one of the target's allowed addresses, on the given loop.
   ///
-  /// Fails with a ``SOCKSError`` whose code says what to reply.
+  /// Fails with a ``SessionEnd``, which says what to reply.
   ///
   /// - Parameter decide: the policy's word on one address.
   func dial(
@@ -28,7 +28,7 @@ struct TargetDialler: Sendable {
 
   /// The addresses of a host that the policy allows, at least one. A name is resolved once.
   ///
-  /// Fails with a ``SOCKSError``.
+  /// Fails with a ``SessionEnd``.
   func allowedAddresses(
     of host: TargetHost, attempt: DialAttempt, decide: @escaping (IPAddress) -> AccessDecision
   ) -> EventLoopFuture<[IPAddress]> {
@@ -40,7 +40,8 @@ struct TargetDialler: Sendable {
     return addresses.assumeIsolated().flatMapThrowing { addresses in
       let allowed = addresses.filter { decide($0).isAllowed }
       guard !allowed.isEmpty else {
-        throw SOCKSError(.refusedByRule, addresses.first.map { decide($0).description } ?? "the name has no address")
+        throw addresses.first.map { SessionEnd(decide($0)) }
+          ?? SessionEnd(.connectFailed(.noSuchName), "the name has no address")
       }
       return allowed
     }.nonisolated()
@@ -70,49 +71,9 @@ struct TargetDialler: Sendable {
         connection = bootstrap.resolver(resolver).connect(host: "target", port: Int(port))
       }
       return connection.assumeIsolated()
-        .flatMapErrorThrowing { throw SOCKSError(dialling: $0, after: attempt.failures) }.nonisolated()
+        .flatMapErrorThrowing { throw SessionEnd(connecting: $0, after: attempt.failures) }.nonisolated()
     } catch {
-      return attempt.eventLoop.makeFailedFuture(SOCKSError(dialling: error))
-    }
-  }
-}
-
-extension SOCKSError {
-  /// What went wrong on the way to a reply.
-  init(serving error: any Error) {
-    self = (error as? SOCKSError) ?? SOCKSError(.targetFailed, "\(error)")
-  }
-
-  /// What a failed dial means for the client. Where several addresses were tried, a refusal says most, for it came from the
-  /// target itself.
-  ///
-  /// - Parameter earlier: of those addresses that had failed before.
-  init(dialling error: any Error, after earlier: [any Error] = []) {
-    let last: [any Error] =
-      if let error = error as? NIOConnectionError {
-        error.connectionErrors.map(\.error)
-          + [error.dnsAError, error.dnsAAAAError].compactMap { $0 }
-      } else {
-        [error]
-      }
-    let failures = earlier + last
-    let codes = failures.map(Self.code(for:))
-    let order: [Code] = [.connectionRefused, .hostUnreachable, .networkUnreachable]
-    let code = order.first(where: codes.contains) ?? .targetFailed
-    self.init(code, failures.first.map { "\($0)" } ?? "no address could be tried")
-  }
-
-  private static func code(for error: any Error) -> Code {
-    switch error {
-    case let error as IOError:
-      switch error.errnoCode {
-      case ECONNREFUSED: return .connectionRefused
-      case ENETUNREACH, ENETDOWN: return .networkUnreachable
-      case EHOSTUNREACH, EHOSTDOWN, ETIMEDOUT: return .hostUnreachable
-      default: return .targetFailed
-      }
-    case ChannelError.connectTimeout: return .hostUnreachable
-    default: return .targetFailed
+      return attempt.eventLoop.makeFailedFuture(SessionEnd(connecting: error))
     }
   }
 }

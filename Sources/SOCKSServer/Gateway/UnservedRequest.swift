@@ -1,3 +1,4 @@
+import ProxySession
 import SOCKSCore
 
 /// A command that the gateway does not carry out.
@@ -8,11 +9,13 @@ final class UnservedRequest: ServedRequest {
 
   var isRelaying: Bool { false }
 
-  func begin(answer: @escaping (Result<SOCKSAddress, SOCKSError>) -> Void) {
-    answer(.failure(SOCKSError(.unsupportedCommand, "the client asked for \(self.request.command)")))
+  func begin(answer: @escaping (Result<SOCKSAddress, SessionEnd>) -> Void) {
+    answer(
+      .failure(
+        SessionEnd(.violation(.unsupportedCommand, by: .client), "the client asked for \(self.request.command)")))
   }
 
   func replied(_ start: ServedRequestStart) {}
-  func end(_ error: SOCKSError) {}
+  func end() {}
   func abandon() {}
 }

@@ -1,6 +1,7 @@
 import Logging
 import NIOCore
 import Platform
+import ProxySession
 import SOCKSCore
 import SOCKSGSSAPI
 import Synchronization
@@ -20,16 +21,29 @@ final class PasswordCheck: Sendable {
     case tooManyFailures
     case tooBusy
     case libraryFailed
+    case stopping
 
     /// What the log says; nil for a correct password. A name without a user is not in it: people type passwords there.
-    var error: SOCKSError? {
+    var end: SessionEnd? {
       switch self {
       case .correct: nil
-      case .wrongPassword(let name): SOCKSError(.passwordRefused, "the password of user:\(name) is wrong")
-      case .unknownUser: SOCKSError(.passwordRefused, "there is no such user")
-      case .tooManyFailures: SOCKSError(.passwordRefused, "too many wrong passwords came from this address")
-      case .tooBusy: SOCKSError(.tooBusy, "too many passwords wait to be checked")
-      case .libraryFailed: SOCKSError(.tooBusy, "there was no memory to check the password in")
+      case .wrongPassword(let name):
+        SessionEnd(.authenticationFailed(.password), "the password of user:\(name) is wrong")
+      case .unknownUser: SessionEnd(.authenticationFailed(.password), "there is no such user")
+      case .tooManyFailures:
+        SessionEnd(.authenticationFailed(.password), "too many wrong passwords came from this address")
+      case .tooBusy: SessionEnd(.limit(.passwordQueue))
+      case .libraryFailed: SessionEnd(.limit(.memory), "there was no memory to check the password in")
+      case .stopping: SessionEnd(.draining)
+      }
+    }
+
+    /// What the negotiation makes of it.
+    var outcome: PasswordOutcome {
+      switch self {
+      case .correct: .correct
+      case .wrongPassword, .unknownUser, .tooManyFailures: .refused
+      case .tooBusy, .libraryFailed, .stopping: .notChecked
       }
     }
   }
@@ -75,7 +89,7 @@ final class PasswordCheck: Sendable {
     let isQueued = self.pool.submit(to: eventLoop) {
       self.verdict(on: request, from: client ?? .v4(0), now: .now())
     } completion: {
-      completion($0 ?? .tooBusy)
+      completion($0 ?? .stopping)
     }
     if !isQueued { eventLoop.assumeIsolated().execute { completion(.tooBusy) } }
   }

@@ -77,7 +77,7 @@ final class DemoStage: Sendable {
     }
     for await address in listening { return (address, task) }
     try await task.value
-    throw SOCKSError(.unreachableState, "the gateway ended before it listened")
+    throw SOCKSError(.internalError, "the gateway ended before it listened")
   }
 
   func stop() async {

@@ -37,7 +37,7 @@ struct SessionLog: LogHandler {
       }
       defer { tasks.cancelAll() }
       guard case .some(.some(let record)) = try await tasks.next() else {
-        throw SOCKSError(.deadlinePassed, "the gateway did not say that the session ended")
+        throw SOCKSError(.timedOut, "the gateway did not say that the session ended")
       }
       return record
     }

@@ -83,7 +83,7 @@ extension GarterdWithPeer {
         #expect((900...2_000).contains(result["timer_ms"]?.integer ?? 0), "\(result)")
         #expect(result["second_tokens"] == 1 && result["second_sealed"] == .boolean(level != 1), "\(result)")
         let records = try await gateway.sessions(1)
-        #expect(records.map(\.reason) == ["deadline-passed"], "\(records)")
+        #expect(records.map(\.reason) == ["bind-timeout"], "\(records)")
       }
     }
 

@@ -30,7 +30,7 @@ extension GarterdWithPeer {
           // The checks of the client allow a second; a deadline never comes early.
           #expect((result["ms"]?.integer ?? 0) >= 2_400, "\(result)")
           if scenario.hasPrefix("announced") { #expect(result["answer_hex"] == "01ff", "\(result)") }
-          ledger.note(result, ["scenario": .text(scenario)], reason: "deadline-passed")
+          ledger.note(result, ["scenario": .text(scenario)], reason: Scenarios.reasons[scenario] ?? "unknown")
         }
         try await ledger.check(gateway)
       }

@@ -13,8 +13,8 @@ extension GarterdWithPeer {
         }
         #expect(GoodSession.isGood(result, level: level), "\(result)")
         let records = try await gateway.sessions(1)
-        #expect(records.map { $0.metadata["octets_up"] } == ["\(1 << 30)"])
-        #expect(records.map { $0.metadata["octets_down"] } == ["\(1 << 30)"])
+        #expect(records.map { $0.metadata["bytes_up"] } == ["\(1 << 30)"])
+        #expect(records.map { $0.metadata["bytes_down"] } == ["\(1 << 30)"])
       }
     }
   }

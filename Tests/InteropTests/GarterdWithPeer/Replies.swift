@@ -11,7 +11,7 @@ extension GarterdWithPeer {
     @Test(
       arguments: [1, 2, 3],
       [
-        ("127.0.0.1:1", 5, "connection-refused"), ("does-not-exist.invalid:80", 4, "host-unreachable"),
+        ("127.0.0.1:1", 5, "connection-refused"), ("does-not-exist.invalid:80", 4, "no-such-name"),
         ("127.0.0.2:80", 2, "refused-by-rule"), ("10.0.0.1:80", 2, "refused-by-rule"),
       ])
     func refusals(level: Int, target: (address: String, code: Int, reason: String)) async throws {

@@ -97,7 +97,7 @@ extension ProgramTests {
           for try await served in tasks { #expect(served["ok"] == true, "\(served)") }
         }
         let reasons = try await gateway.sessions(5).map(\.reason)
-        #expect(reasons.count { $0 == "too-busy" } == 2, "\(reasons)")
+        #expect(reasons.count { $0 == "authentication-queue-full" } == 2, "\(reasons)")
         await lock.abandon()
       }
     }
@@ -251,7 +251,7 @@ extension ProgramTests {
 
     /// The addresses whose connections have come to a deadline.
     private func latecomers(_ gateway: Gateway) async -> [Substring] {
-      await gateway.sessions.filter { $0.reason == "deadline-passed" }
+      await gateway.sessions.filter { $0.reason == "method-timeout" }
         .compactMap { $0.metadata["client"]?.split(separator: ":").first }
     }
 

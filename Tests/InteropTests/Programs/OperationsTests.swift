@@ -61,7 +61,7 @@ extension ProgramTests {
               let difference = ContinuousClock.now - expiry
               #expect((.seconds(-2)...(.seconds(2))).contains(difference), "\(difference)")
               let record = try await closing.sessions(1)[0]
-              #expect(record.reason == "credentials-expired", "\(record)")
+              #expect(record.reason == "ticket-expired", "\(record)")
               // Past the expiry in any case.
               try await Task.sleep(until: expiry + .seconds(2), clock: .continuous)
               try await expectEcho("two", kept)

@@ -93,7 +93,7 @@ extension ProgramTests {
               ).run()
               #expect(ending.status == .exited(0), "\(ending)")
               let records = try await gateway.sessions(1)
-              #expect(records.contains { $0.metadata["octets_down"].flatMap(Int.init) ?? 0 > 1_000_000 }, "\(records)")
+              #expect(records.contains { $0.metadata["bytes_down"].flatMap(Int.init) ?? 0 > 1_000_000 }, "\(records)")
             }
           }
         }

@@ -30,7 +30,7 @@ extension ProgramTests {
           let record = try await gateway.sessions(1)[0]
           #expect(record.reason == "completed", "\(record)")
           #expect(
-            record.metadata["octets_up"] == "\(octets)" && record.metadata["octets_down"] == "\(octets)", "\(record)")
+            record.metadata["bytes_up"] == "\(octets)" && record.metadata["bytes_down"] == "\(octets)", "\(record)")
           #expect(record.metadata["principal"] == "alice@GARTER.TEST", "\(record)")
         }
       }

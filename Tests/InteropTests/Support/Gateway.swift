@@ -14,9 +14,11 @@ struct Gateway: Sendable {
 
   /// Starts one, lends it, and stops it however `body` ends. Expects that it ends with status 0 when told to.
   ///
-  /// - Parameter through: a command that runs what follows it, such as `ip netns exec NAME`.
+  /// - Parameters:
+  ///   - logLevel: at debug each session has its own record, also where many of a kind come within a second.
+  ///   - through: a command that runs what follows it, such as `ip netns exec NAME`.
   static func run<Result>(
-    _ configuration: GatewayConfiguration = GatewayConfiguration(), logLevel: String = "info", through: [String] = [],
+    _ configuration: GatewayConfiguration = GatewayConfiguration(), logLevel: String = "debug", through: [String] = [],
     _ body: (Gateway) async throws -> Result
   ) async throws -> Result {
     let gateway = try await start(configuration, logLevel: logLevel, through: through)
@@ -32,7 +34,7 @@ struct Gateway: Sendable {
 
   /// - Parameter through: a command that starts the one behind it, such as `prlimit --nofile=256`.
   static func start(
-    _ configuration: GatewayConfiguration = GatewayConfiguration(), logLevel: String = "info", through: [String] = []
+    _ configuration: GatewayConfiguration = GatewayConfiguration(), logLevel: String = "debug", through: [String] = []
   ) async throws -> Gateway {
     let program = try Programs.garterd()
     let interop = try await InteropRealm.ready()

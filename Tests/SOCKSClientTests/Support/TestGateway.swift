@@ -102,22 +102,22 @@ private final class Connection: ServerNegotiationDelegate {
 
   func negotiationReceivedRequest(
     _ request: SOCKSRequest, announcement: @escaping (SOCKSAddress) -> Void,
-    completion: @escaping (SOCKSReply, SOCKSError?) -> Void
+    completion: @escaping (SOCKSReply) -> Void
   ) {
     let behaviour = self.behaviour
     self.channel.eventLoop.assumeIsolated().execute {
       if case .datagrams(let trick) = behaviour, request.command == .udpAssociate {
         return TestRelay.make(trick, control: self.channel) { relay in
           self.relay = relay
-          completion(SOCKSReply(code: .succeeded, bound: relay.bound), nil)
+          completion(SOCKSReply(code: .succeeded, bound: relay.bound))
         }
       }
       if case .refuse(let code) = behaviour {
-        return completion(SOCKSReply(code: code), SOCKSError(.requestRefused))
+        return completion(SOCKSReply(code: code))
       }
       var bound = TestGateway.bound
       if case .unspecifiedAddress = behaviour { bound = SOCKSAddress(.v4(0), port: 4711) }
-      guard request.command == .bind else { return completion(SOCKSReply(code: .succeeded, bound: bound), nil) }
+      guard request.command == .bind else { return completion(SOCKSReply(code: .succeeded, bound: bound)) }
       announcement(bound)
       self.sendSecondReply(completion)
     }
@@ -138,17 +138,17 @@ private final class Connection: ServerNegotiationDelegate {
 
   func negotiationFailed(_ error: SOCKSError, phase: ServerNegotiation.Phase) {}
 
-  private func sendSecondReply(_ completion: (SOCKSReply, SOCKSError?) -> Void) {
+  private func sendSecondReply(_ completion: (SOCKSReply) -> Void) {
     let reply = SOCKSReply(code: .succeeded, bound: TestGateway.peer)
     switch self.behaviour {
     case .noPeer: break
-    case .refusePeer(let code): completion(SOCKSReply(code: code), SOCKSError(.requestRefused))
+    case .refusePeer(let code): completion(SOCKSReply(code: code))
     case .clearSecondReply:
       var octets = ByteBuffer()
       reply.encode(into: &octets)
       let layer = try? self.channel.pipeline.syncOperations.context(handlerType: EncapsulationHandler.self)
       layer?.writeAndFlush(NIOAny(octets), promise: nil)
-    default: completion(reply, nil)
+    default: completion(reply)
     }
   }
 }

@@ -1,4 +1,5 @@
 import SOCKSCore
+import SOCKSTestSupport
 import Testing
 
 @Suite struct DatagramReplayWindowTests {

@@ -38,7 +38,7 @@ import Testing
     (.passwordRequest, "02", .wrongVersion),
     (.passwordResponse, "05", .wrongVersion),
     (.passwordResponse, "00", .wrongVersion),
-    (.gss, "05", .clearMessageWhereProtectionIsDue),
+    (.gss, "05", .unprotectedRequest),
     (.gss, "00", .wrongVersion),
     (.gss, "02", .wrongVersion),
     (.gss, "ff", .wrongVersion),

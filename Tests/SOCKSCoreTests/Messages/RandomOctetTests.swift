@@ -1,5 +1,6 @@
 import NIOCore
 import SOCKSCore
+import SOCKSTestSupport
 import Testing
 
 /// Octets without meaning: no decoder traps, and what one accepts is exactly what its encoder writes.

@@ -95,7 +95,7 @@ import Testing
       case .levelWrapFails: machine.protectionLevelWrapped(.failed(SOCKSError(.protectionFailed)))
       case .levelUnwrapped: machine.protectionLevelUnwrapped(.unwrapped([0x02], .good(9)))
       case .levelUnwrapFails: machine.protectionLevelUnwrapped(.failed(SOCKSError(.protectionFailed)))
-      default: machine.interrupted(SOCKSError(.deadlinePassed))
+      default: machine.interrupted(SOCKSError(.timedOut))
       }
     return (action, 0)
   }
@@ -108,16 +108,16 @@ import Testing
     case .ended, .abandonedStep: return .discard
     case .succeeded:
       if event.octets != nil || event == .deadline { return .discard }
-      return fail(.unreachableState)
+      return fail(.internalError)
     case .ready:
       if event == .connected { return send("05 01 01") }
-      if event == .deadline { return fail(.deadlinePassed) }
-      return event.octets == nil ? fail(.unreachableState) : .wait
+      if event == .deadline { return fail(.timedOut) }
+      return event.octets == nil ? fail(.internalError) : .wait
     case .awaitingSelection, .stepping, .awaitingToken, .awaitingReady, .wrapping, .awaitingLevel, .unwrapping,
       .awaitingPasswordResponse, .awaitingReply, .awaitingFirstReply, .awaitingSecondReply:
       break
     }
-    if event == .deadline { return fail(.deadlinePassed) }
+    if event == .deadline { return fail(.timedOut) }
 
     switch (state, event) {
     case (.stepping, .stepContinues), (.stepping, .stepCompletesWithToken): return send("01 01 0001 60")
@@ -133,7 +133,7 @@ import Testing
       return .protect(agreed, request: ByteBuffer(bytes: SOCKSRequest.connectOctets))
     default: break
     }
-    guard let octets = event.octets else { return fail(.unreachableState) }
+    guard let octets = event.octets else { return fail(.internalError) }
     if [.stepping, .wrapping, .unwrapping].contains(state) { return .wait }
     guard let first = octets.first else { return .readMore }
 
@@ -146,7 +146,7 @@ import Testing
       default: return fail(.methodNotOffered)
       }
     case .awaitingToken, .awaitingReady, .awaitingLevel:
-      if first == 0x05 { return fail(.clearMessageWhereProtectionIsDue) }
+      if first == 0x05 { return fail(.unprotectedRequest) }
       if event == .version4 { return fail(.wrongVersion) }
       if event == .abort { return fail(state == .awaitingLevel ? .levelNotAcceptable : .abortReceived) }
       switch (state, event) {

@@ -29,7 +29,7 @@ import Testing
       _ = machine.receivedMessage(.protectionLevel(token: ByteBuffer(0x60)))
       let action = machine.protectionLevelUnwrapped(.unwrapped([asked], .good(1)))
       guard asked <= 3 else {
-        #expect(action == .abort(SOCKSError(.levelMalformed)), "asked \(asked)")
+        #expect(action == .abort(SOCKSError(.invalidLevel)), "asked \(asked)")
         continue
       }
       #expect(action == .wrapProtectionLevel(0), "asked \(asked)")
@@ -149,7 +149,7 @@ import Testing
     for value in UInt8.min...UInt8.max where !(1...3).contains(value) {
       var machine = Self.acceptor([.nec])
       #expect(
-        machine.receivedMessage(.protectionLevel(token: ByteBuffer(value))) == .abort(SOCKSError(.levelMalformed)),
+        machine.receivedMessage(.protectionLevel(token: ByteBuffer(value))) == .abort(SOCKSError(.invalidLevel)),
         "value \(value)")
     }
   }

@@ -55,7 +55,7 @@ import Testing
     case .levelUnwrapFails: machine.protectionLevelUnwrapped(.failed(SOCKSError(.protectionFailed)))
     case .levelWrapped: machine.protectionLevelWrapped(.wrapped(token: Self.token))
     case .levelWrapFails: machine.protectionLevelWrapped(.failed(SOCKSError(.protectionFailed)))
-    case .deadline: machine.interrupted(SOCKSError(.deadlinePassed))
+    case .deadline: machine.interrupted(SOCKSError(.timedOut))
     }
   }
 
@@ -68,7 +68,7 @@ import Testing
 
     switch (state, event) {
     case (.abandoned, _), (.ended, _): return .discard
-    case (_, .deadline): return abort(.deadlinePassed)
+    case (_, .deadline): return abort(.timedOut)
     case (_, .malformed): return abort(.wrongVersion)
 
     case (.awaitingFirstToken, .token), (.awaitingLaterToken, .token): return .stepContext(token: Self.token)
@@ -94,7 +94,7 @@ import Testing
     case (.unwrapping, .levelUnwrapped): return .wrapProtectionLevel(0x02)
     case (.unwrapping, .levelUnwrapFails), (.wrapping, .levelWrapFails): return abort(.protectionFailed)
     case (.wrapping, .levelWrapped): return .protect(agreed, answer: .protectionLevel(token: Self.token))
-    default: return abort(.unreachableState)
+    default: return abort(.internalError)
     }
   }
 

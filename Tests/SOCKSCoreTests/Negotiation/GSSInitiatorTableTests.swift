@@ -59,7 +59,7 @@ import Testing
     case .levelWrapFails: machine.protectionLevelWrapped(.failed(SOCKSError(.protectionFailed)))
     case .levelUnwrapped: machine.protectionLevelUnwrapped(.unwrapped([0x02], .good(9)))
     case .levelUnwrapFails: machine.protectionLevelUnwrapped(.failed(SOCKSError(.protectionFailed)))
-    case .deadline: machine.interrupted(SOCKSError(.deadlinePassed))
+    case .deadline: machine.interrupted(SOCKSError(.timedOut))
     }
   }
 
@@ -72,7 +72,7 @@ import Testing
 
     switch (state, event) {
     case (.abandoned, _), (.ended, _): return .discard
-    case (_, .deadline): return fail(.deadlinePassed)
+    case (_, .deadline): return fail(.timedOut)
     case (_, .malformed): return fail(.wrongVersion)
     // After the context there is only the level to refuse.
     case (.awaitingLevel, .abort), (.unwrapping, .abort), (.agreed, .abort): return fail(.levelNotAcceptable)
@@ -101,7 +101,7 @@ import Testing
     case (.awaitingLevel, .token), (.awaitingLevel, .emptyToken), (.awaitingLevel, .data):
       return fail(.unexpectedMessage)
     case (.unwrapping, .levelUnwrapped): return .protect(agreed)
-    default: return fail(.unreachableState)
+    default: return fail(.internalError)
     }
   }
 

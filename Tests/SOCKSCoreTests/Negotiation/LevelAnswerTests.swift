@@ -63,7 +63,7 @@ import Testing
     for value in UInt8.min...UInt8.max where !(1...3).contains(value) {
       var machine = Self.acceptor(levels: Set(ProtectionLevel.allCases))
       #expect(
-        machine.protectionLevelUnwrapped(.unwrapped([value], .good(1))) == .abort(SOCKSError(.levelMalformed)),
+        machine.protectionLevelUnwrapped(.unwrapped([value], .good(1))) == .abort(SOCKSError(.invalidLevel)),
         "value \(value)")
     }
   }
@@ -72,9 +72,9 @@ import Testing
   func oneOctetIsALevelAndNothingElse(octets: [UInt8]) {
     let outcome = UnwrapOutcome.good(1, length: octets.count)
     var acceptor = Self.acceptor(levels: Set(ProtectionLevel.allCases))
-    #expect(acceptor.protectionLevelUnwrapped(.unwrapped(octets, outcome)) == .abort(SOCKSError(.levelMalformed)))
+    #expect(acceptor.protectionLevelUnwrapped(.unwrapped(octets, outcome)) == .abort(SOCKSError(.invalidLevel)))
     var initiator = Self.initiator(.init(level: .confidentiality))
-    #expect(initiator.protectionLevelUnwrapped(.unwrapped(octets, outcome)) == .fail(SOCKSError(.levelMalformed)))
+    #expect(initiator.protectionLevelUnwrapped(.unwrapped(octets, outcome)) == .fail(SOCKSError(.invalidLevel)))
   }
 
   /// `gss_unwrap` succeeds with these bits; on a level message they mean that somebody replays.
@@ -161,11 +161,11 @@ import Testing
       return
     }
     var check = agreed.incoming
-    #expect(throws: SOCKSError(.messageRepeated)) { try check.verify(.good(41, isConfidential: true)) }
+    #expect(throws: SOCKSError(.replayDetected)) { try check.verify(.good(41, isConfidential: true)) }
     check = agreed.incoming
-    #expect(throws: SOCKSError(.messageOutOfSequence)) { try check.verify(.good(43, isConfidential: true)) }
+    #expect(throws: SOCKSError(.outOfSequence)) { try check.verify(.good(43, isConfidential: true)) }
     check = agreed.incoming
-    #expect(throws: SOCKSError(.messageNotConfidential)) { try check.verify(.good(42, isConfidential: false)) }
+    #expect(throws: SOCKSError(.notEncrypted)) { try check.verify(.good(42, isConfidential: false)) }
     check = agreed.incoming
     try check.verify(.good(42, isConfidential: true))
   }

@@ -102,14 +102,14 @@ import Testing
       case .levelUnwrapFails: machine.protectionLevelUnwrapped(.failed(SOCKSError(.protectionFailed)))
       case .levelWrapped: machine.protectionLevelWrapped(.wrapped(token: Self.token))
       case .levelWrapFails: machine.protectionLevelWrapped(.failed(SOCKSError(.protectionFailed)))
-      case .passwordCorrect: machine.passwordChecked(isCorrect: true)
-      case .passwordWrong: machine.passwordChecked(isCorrect: false)
+      case .passwordCorrect: machine.passwordChecked(.correct)
+      case .passwordWrong: machine.passwordChecked(.refused)
       case .requestSucceeds: machine.requestFinished(.success)
       case .requestFails:
-        machine.requestFinished(SOCKSReply(code: .connectionRefused), error: SOCKSError(.connectionClosed))
+        machine.requestFinished(SOCKSReply(code: .connectionRefused))
       case .listens: machine.announced(SOCKSAddress(.v4(0xCB00_7106), port: 2_000))
       case .nothing, .offer, .token, .level, .abort, .password, .request, .bind, .version4, .deadline:
-        machine.interrupted(SOCKSError(.deadlinePassed))
+        machine.interrupted(SOCKSError(.timedOut))
       }
     return (action, 0)
   }
@@ -136,23 +136,23 @@ import Testing
       case .token, .level, .abort, .password: return .close(SOCKSError(.foreignProtocol))
       case .version4: return refuse("00 5b 0000 00000000", .foreignProtocol)
       case .deadline:
-        return .close(SOCKSError(state == .awaitingOffer ? .deadlinePassed : .foreignProtocol))
-      default: return .close(SOCKSError(.unreachableState))
+        return .close(SOCKSError(state == .awaitingOffer ? .timedOut : .foreignProtocol))
+      default: return .close(SOCKSError(.internalError))
       }
 
     case .awaitingToken, .awaitingLevel:
       switch event {
       case .nothing, .password: return .readMore
-      case .offer, .request, .bind: return abort(.clearMessageWhereProtectionIsDue)
+      case .offer, .request, .bind: return abort(.unprotectedRequest)
       case .version4: return abort(.wrongVersion)
       case .abort: return abort(.abortReceived)
       case .token: return state == .awaitingToken ? .stepContext(token: Self.token) : abort(.unexpectedMessage)
       case .level:
         return state == .awaitingLevel ? .unwrapProtectionLevel(token: Self.token) : abort(.unexpectedMessage)
-      case .deadline: return abort(.deadlinePassed)
+      case .deadline: return abort(.timedOut)
       case .passwordCorrect, .passwordWrong, .requestSucceeds, .requestFails, .listens:
-        return .close(SOCKSError(.unreachableState))
-      default: return abort(.unreachableState)
+        return .close(SOCKSError(.internalError))
+      default: return abort(.internalError)
       }
 
     case .stepping, .unwrapping, .wrapping:
@@ -170,10 +170,10 @@ import Testing
         let agreed = AgreedProtection(
           level: .confidentiality, attributes: .strong, incoming: incoming.at(.confidentiality))
         return .protect(agreed, answer: ByteBuffer(0x01, 0x02, 0x00, 0x01, 0x60))
-      case (_, .deadline): return abort(.deadlinePassed)
+      case (_, .deadline): return abort(.timedOut)
       case (_, .passwordCorrect), (_, .passwordWrong), (_, .requestSucceeds), (_, .requestFails), (_, .listens):
-        return .close(SOCKSError(.unreachableState))
-      default: return abort(.unreachableState)
+        return .close(SOCKSError(.internalError))
+      default: return abort(.internalError)
       }
 
     case .awaitingPassword:
@@ -186,8 +186,8 @@ import Testing
       // ulen 2, plen 0x60: not complete.
       case .level: return .readMore
       case .offer, .request, .bind, .version4: return .close(SOCKSError(.wrongVersion))
-      case .deadline: return .close(SOCKSError(.deadlinePassed))
-      default: return .close(SOCKSError(.unreachableState))
+      case .deadline: return .close(SOCKSError(.timedOut))
+      default: return .close(SOCKSError(.internalError))
       }
 
     case .checkingPassword:
@@ -195,8 +195,8 @@ import Testing
       case .nothing, .offer, .token, .level, .abort, .password, .request, .bind, .version4: return .wait
       case .passwordCorrect: return send("01 00")
       case .passwordWrong: return refuse("01 01", .passwordRefused)
-      case .deadline: return refuse("01 01", .deadlinePassed)
-      default: return .close(SOCKSError(.unreachableState))
+      case .deadline: return refuse("01 01", .timedOut)
+      default: return .close(SOCKSError(.internalError))
       }
 
     case .awaitingRequest:
@@ -207,8 +207,8 @@ import Testing
       // As a request its reserved octet is X'01'.
       case .offer: return generalFailure(.malformedMessage)
       case .token, .level, .abort, .password, .version4: return generalFailure(.wrongVersion)
-      case .deadline: return .close(SOCKSError(.deadlinePassed))
-      default: return .close(SOCKSError(.unreachableState))
+      case .deadline: return .close(SOCKSError(.timedOut))
+      default: return .close(SOCKSError(.internalError))
       }
 
     case .serving:
@@ -216,8 +216,8 @@ import Testing
       case .nothing, .offer, .token, .level, .abort, .password, .request, .bind, .version4: return .wait
       case .requestSucceeds: return .relay(reply: ByteBuffer(bytes: SOCKSReply.successOctets))
       case .requestFails: return refuse("05 05 00 01 00000000 0000", .connectionClosed)
-      case .deadline: return .close(SOCKSError(.deadlinePassed))
-      default: return .close(SOCKSError(.unreachableState))
+      case .deadline: return .close(SOCKSError(.timedOut))
+      default: return .close(SOCKSError(.internalError))
       }
 
     case .servingBind:
@@ -225,9 +225,9 @@ import Testing
       case .nothing, .offer, .token, .level, .abort, .password, .request, .bind, .version4: return .wait
       case .listens: return send("05 00 00 01 cb007106 07d0")
       case .requestFails: return refuse("05 05 00 01 00000000 0000", .connectionClosed)
-      case .deadline: return .close(SOCKSError(.deadlinePassed))
+      case .deadline: return .close(SOCKSError(.timedOut))
       // A success, too: the client would take its address for the one that is listened on.
-      default: return .close(SOCKSError(.unreachableState))
+      default: return .close(SOCKSError(.internalError))
       }
 
     case .listening:
@@ -235,15 +235,15 @@ import Testing
       case .nothing, .offer, .token, .level, .abort, .password, .request, .bind, .version4: return .readMore
       case .requestSucceeds: return .relay(reply: ByteBuffer(bytes: SOCKSReply.successOctets))
       case .requestFails: return refuse("05 05 00 01 00000000 0000", .connectionClosed)
-      case .deadline: return .close(SOCKSError(.deadlinePassed))
-      default: return .close(SOCKSError(.unreachableState))
+      case .deadline: return .close(SOCKSError(.timedOut))
+      default: return .close(SOCKSError(.internalError))
       }
 
     case .relaying, .relayingBind:
       switch event {
       case .nothing, .offer, .token, .level, .abort, .password, .request, .bind, .version4: return .discard
-      case .deadline: return .close(SOCKSError(.deadlinePassed))
-      default: return .close(SOCKSError(.unreachableState))
+      case .deadline: return .close(SOCKSError(.timedOut))
+      default: return .close(SOCKSError(.internalError))
       }
     }
   }

@@ -11,9 +11,9 @@ import Testing
   static func apply(_ event: Event, to machine: inout UsernamePasswordSubnegotiation) throws -> Action {
     switch event {
     case .request: machine.receivedRequest(try UsernamePasswordRequest(username: [0x61], password: [0x62]))
-    case .correct: machine.passwordChecked(isCorrect: true)
-    case .wrong: machine.passwordChecked(isCorrect: false)
-    case .deadline: machine.interrupted(SOCKSError(.deadlinePassed))
+    case .correct: machine.passwordChecked(.correct)
+    case .wrong: machine.passwordChecked(.refused)
+    case .deadline: machine.interrupted(SOCKSError(.timedOut))
     }
   }
 
@@ -22,11 +22,11 @@ import Testing
     case (.awaitingRequest, .request):
       .checkPassword(try UsernamePasswordRequest(username: [0x61], password: [0x62]))
     case (.awaitingRequest, .correct), (.awaitingRequest, .wrong), (.checking, .request):
-      .fail(SOCKSError(.unreachableState))
-    case (.awaitingRequest, .deadline): .fail(SOCKSError(.deadlinePassed))
+      .fail(SOCKSError(.internalError))
+    case (.awaitingRequest, .deadline): .fail(SOCKSError(.timedOut))
     case (.checking, .correct): .accept(.success)
     case (.checking, .wrong): .refuse(.failure, SOCKSError(.passwordRefused))
-    case (.checking, .deadline): .refuse(.failure, SOCKSError(.deadlinePassed))
+    case (.checking, .deadline): .refuse(.failure, SOCKSError(.timedOut))
     case (.accepted, _), (.refused, _), (.abandoned, _), (.ended, _): .discard
     }
   }

@@ -11,9 +11,9 @@ import Testing
 
   @Test(
     arguments: [
-      (.duplicate, .messageRepeated), (.old, .messageRepeated), (.unsequenced, .messageOutOfSequence),
-      (.gap, .messageOutOfSequence), (.other, .protectionFailed), ([.duplicate, .gap], .messageRepeated),
-      ([.old, .unsequenced], .messageRepeated), ([.unsequenced, .other], .messageOutOfSequence),
+      (.duplicate, .replayDetected), (.old, .replayDetected), (.unsequenced, .outOfSequence),
+      (.gap, .outOfSequence), (.other, .protectionFailed), ([.duplicate, .gap], .replayDetected),
+      ([.old, .unsequenced], .replayDetected), ([.unsequenced, .other], .outOfSequence),
     ] as [(UnwrapOutcome.Status, SOCKSError.Code)])
   func everyStatusBitEndsTheSession(status: UnwrapOutcome.Status, code: SOCKSError.Code) throws {
     for number in [101, nil] as [UInt64?] {
@@ -35,25 +35,25 @@ import Testing
   @Test(arguments: [0, 1, 99, 100])
   func aLateOrRepeatedNumberIsRefused(number: UInt64) throws {
     var check = try Self.begun()
-    #expect(throws: SOCKSError(.messageRepeated)) { try check.verify(.good(number)) }
+    #expect(throws: SOCKSError(.replayDetected)) { try check.verify(.good(number)) }
   }
 
   @Test(arguments: [102, 103, 1_000_000, .max])
   func aMissingNumberIsRefused(number: UInt64) throws {
     var check = try Self.begun()
-    #expect(throws: SOCKSError(.messageOutOfSequence)) { try check.verify(.good(number)) }
+    #expect(throws: SOCKSError(.outOfSequence)) { try check.verify(.good(number)) }
   }
 
   @Test func aSwapIsRefusedAtItsFirstMessage() throws {
     var check = try Self.begun()
     try check.verify(.good(101))
-    #expect(throws: SOCKSError(.messageOutOfSequence)) { try check.verify(.good(103)) }
+    #expect(throws: SOCKSError(.outOfSequence)) { try check.verify(.good(103)) }
   }
 
   @Test func exactlyTheNextNumberIsTaken() throws {
     var check = try Self.begun()
     for number in UInt64(101)...1_100 { try check.verify(.good(number)) }
-    #expect(throws: SOCKSError(.messageRepeated)) { try check.verify(.good(1_100)) }
+    #expect(throws: SOCKSError(.replayDetected)) { try check.verify(.good(1_100)) }
   }
 
   @Test(arguments: [0, 1, 0x7fff_ffff, 0xffff_ffff, 0x1_0000_0000, .max - 2])
@@ -61,21 +61,21 @@ import Testing
     var check = IncomingMessageCheck()
     try check.verify(.good(first))
     try check.verify(.good(first + 1))
-    #expect(throws: SOCKSError(.messageRepeated)) { try check.verify(.good(first + 1)) }
+    #expect(throws: SOCKSError(.replayDetected)) { try check.verify(.good(first + 1)) }
   }
 
   @Test func numbersDoNotBeginAgain() throws {
     var check = IncomingMessageCheck()
     try check.verify(.good(.max - 1))
-    #expect(throws: SOCKSError(.messageOutOfSequence)) { try check.verify(.good(.max)) }
+    #expect(throws: SOCKSError(.outOfSequence)) { try check.verify(.good(.max)) }
     check = IncomingMessageCheck()
-    #expect(throws: SOCKSError(.messageOutOfSequence)) { try check.verify(.good(.max)) }
+    #expect(throws: SOCKSError(.outOfSequence)) { try check.verify(.good(.max)) }
   }
 
   @Test func aMechanismWithoutNumbersIsJudgedByTheLibrary() throws {
     var check = IncomingMessageCheck()
     for _ in 0..<10 { try check.verify(.good(nil)) }
-    #expect(throws: SOCKSError(.messageOutOfSequence)) { try check.verify(.good(nil, status: .gap)) }
+    #expect(throws: SOCKSError(.outOfSequence)) { try check.verify(.good(nil, status: .gap)) }
   }
 
   @Test func numberingDoesNotComeOrGo() throws {
@@ -91,7 +91,7 @@ import Testing
   func onlyLevel2DemandsConfidentiality(level: ProtectionLevel, isConfidential: Bool) throws {
     var check = try Self.begun(at: level)
     if level == .confidentiality, !isConfidential {
-      #expect(throws: SOCKSError(.messageNotConfidential)) {
+      #expect(throws: SOCKSError(.notEncrypted)) {
         try check.verify(.good(101, isConfidential: isConfidential))
       }
     } else {
@@ -102,12 +102,12 @@ import Testing
   @Test func confidentialityIsDemandedOfEveryMessage() throws {
     var check = try Self.begun(at: .confidentiality)
     for number in UInt64(101)..<200 { try check.verify(.good(number, isConfidential: true)) }
-    #expect(throws: SOCKSError(.messageNotConfidential)) { try check.verify(.good(200, isConfidential: false)) }
+    #expect(throws: SOCKSError(.notEncrypted)) { try check.verify(.good(200, isConfidential: false)) }
   }
 
   @Test func confidentialityIsDemandedOfEmptyMessagesToo() throws {
     var check = try Self.begun(at: .confidentiality)
-    #expect(throws: SOCKSError(.messageNotConfidential)) { try check.verify(.good(101, length: 0)) }
+    #expect(throws: SOCKSError(.notEncrypted)) { try check.verify(.good(101, length: 0)) }
   }
 
   @Test func aThousandEmptyMessagesAreTakenAndNoMore() throws {

@@ -1,5 +1,6 @@
 import NIOCore
 import SOCKSCore
+import SOCKSTestSupport
 import Testing
 
 /// Level 3 by the default policy: signed only where the octets provably lie inside encryption.

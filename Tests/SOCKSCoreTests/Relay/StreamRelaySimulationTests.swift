@@ -1,4 +1,5 @@
 import SOCKSCore
+import SOCKSTestSupport
 import Testing
 
 /// Random networks around the relay, and a model of them that does its own book-keeping.

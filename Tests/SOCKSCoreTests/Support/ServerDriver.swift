@@ -87,7 +87,7 @@ struct ServerDriver {
       self.unprotected = session
       return true
     case .checkPassword(let request):
-      return self.run(self.machine.passwordChecked(isCorrect: request.password == Array("secret".utf8)))
+      return self.run(self.machine.passwordChecked(request.password == Array("secret".utf8) ? .correct : .refused))
     case .serve(let request):
       self.outputs.append(.served(request))
       // The second reply is the test's.

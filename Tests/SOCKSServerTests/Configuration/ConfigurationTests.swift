@@ -1,3 +1,4 @@
+import ProxySession
 import SOCKSCore
 import Testing
 

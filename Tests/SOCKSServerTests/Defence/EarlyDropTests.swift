@@ -1,3 +1,4 @@
+import ProxySession
 import Testing
 
 @testable import SOCKSServer

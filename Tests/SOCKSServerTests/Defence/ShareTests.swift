@@ -1,6 +1,7 @@
 import NIOCore
 import SOCKSCore
 import Synchronization
+import SOCKSTestSupport
 import Testing
 
 @testable import SOCKSServer
@@ -89,7 +90,7 @@ import Testing
   // MARK: Chance
 
   @Test(arguments: 1...10) func aSetGivesEachOfItsElements(seed: UInt64) {
-    var (set, model, random) = (IndexedSet<Int>(), Set<Int>(), SeededGenerator(state: seed))
+    var (set, model, random) = (IndexedSet<Int>(), Set<Int>(), SeededGenerator(seed: seed))
     for _ in 0..<1_000 {
       let element = Int.random(in: 0..<20, using: &random)
       if Bool.random(using: &random) {

@@ -80,7 +80,7 @@ import Testing
       try await client.sendRaw([0])
       _ = await client.control.peer.end()
       #expect(ContinuousClock.now - began >= .milliseconds(200))
-      #expect(try await gateway.log.next()["reason"] == "deadline-passed")
+      #expect(try await gateway.log.next()["reason"] == "idle-timeout")
       #expect(!Self.isBound(client.relay.port))
     }
   }

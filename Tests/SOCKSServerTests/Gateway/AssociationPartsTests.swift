@@ -1,5 +1,6 @@
 import NIOCore
 import NIOPosix
+import ProxySession
 import SOCKSCore
 import SOCKSNIO
 import Testing
@@ -153,7 +154,9 @@ import Testing
     let (first, own) = try await open()
     let reached = try SocketAddress(.v4(0x7f00_0001), port: UInt16(clamping: own.port ?? 0))
     #expect(Self.isOwn(reached, of: services) && services.descriptors.inUse == 1)
-    await #expect(throws: SOCKSError(.tooBusy)) { try await open() }
+    await #expect(throws: SessionEnd(.limit(.descriptors), "the gateway has no descriptor to spare")) {
+      try await open()
+    }
     #expect(services.descriptors.inUse == 1)
     try await loop.submit { first.value.close() }.get()
     #expect(!Self.isOwn(reached, of: services))

@@ -1,4 +1,5 @@
 import NIOCore
+import ProxySession
 import SOCKSCore
 import SOCKSNIO
 import SOCKSTestSupport
@@ -41,7 +42,7 @@ import Testing
       let record = try await gateway.log.next()
       #expect(record["reason"] == "completed" && record["rule"] == "rule 1 (loopback)")
       #expect(record["datagrams_up"] == "4" && record["datagrams_down"] == "4" && record["dropped"] == "0")
-      #expect(record["octets_up"] == "66401" && record["octets_down"] == "66401")
+      #expect(record["bytes_up"] == "66401" && record["bytes_down"] == "66401")
     }
   }
 
@@ -62,7 +63,7 @@ import Testing
     let target = try await DatagramPeer("::1")
     let setting = Setting.associating {
       $0.lookUp = { name, _ in
-        name == "target.test" ? .success([.v6(high: 0, low: 1)]) : .failure(SOCKSError(.hostUnreachable))
+        name == "target.test" ? .success([.v6(high: 0, low: 1)]) : .failure(SessionEnd(.connectFailed(.noSuchName)))
       }
     }
     try await GatewayUnderTest.with(setting) { gateway in

@@ -2,6 +2,7 @@ import Glibc
 import Logging
 import NIOCore
 import NIOPosix
+import ProxySession
 import SOCKSCore
 import SOCKSNIO
 import SOCKSTestSupport
@@ -119,7 +120,7 @@ import Testing
       #expect(await agreed.peer.end() == .ended)
       for _ in 0..<2 {
         let record = try await gateway.log.next()
-        #expect(record["reason"] == "connection-closed" && record["detail"] == "the gateway is stopping")
+        #expect(record["reason"] == "stopping" && record["closed_by"] == "gateway" && record["hint"] == nil)
       }
       // No new ones.
       await #expect(throws: (any Error).self) { try await gateway.client() }
@@ -159,7 +160,7 @@ import Testing
     var setting = Setting()
     setting.lookUp = { _, _ in
       gate.wait()
-      return .failure(SOCKSError(.hostUnreachable))
+      return .failure(SessionEnd(.connectFailed(.noSuchName)))
     }
     try await GatewayUnderTest.with(setting) { gateway in
       var client = try await gateway.client()
@@ -219,7 +220,7 @@ import Testing
       #expect(await client.peer.end() == .failed(ECONNRESET))
       #expect(await target.end() == .failed(ECONNRESET))
       let record = try await gateway.log.next()
-      #expect(record["reason"] == "credentials-expired" && record["ticket"] == nil)
+      #expect(record["reason"] == "ticket-expired" && record["ticket"] == nil)
     }
     try await origin.close()
   }
@@ -248,7 +249,7 @@ import Testing
       var client = try await gateway.client()
       try await client.negotiate()
       #expect(await client.peer.end() == .ended)
-      #expect(try await gateway.log.next()["reason"] == "credentials-expired")
+      #expect(try await gateway.log.next()["reason"] == "ticket-expired")
     }
   }
 }

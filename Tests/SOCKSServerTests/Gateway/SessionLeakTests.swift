@@ -2,6 +2,7 @@ import Glibc
 import Logging
 import NIOCore
 import NIOPosix
+import ProxySession
 import SOCKSCore
 import SOCKSGSSAPI
 import SOCKSNIO
@@ -47,6 +48,8 @@ import Testing
       let listeners = try await Listeners.bind(
         configuration.listen, keepalive: TCPKeepalive(), group: MultiThreadedEventLoopGroup.singleton,
         registry: registry)
+      let lines = RepeatedLines(
+        logger: Logger(label: "", factory: { _ in log }), group: MultiThreadedEventLoopGroup.singleton)
       let services = SessionServices(
         configuration,
         makeEstablishment: { eventLoop in
@@ -56,12 +59,15 @@ import Testing
         },
         lookup: NameLookup(configuration, pool: pool) { _, _ in
           gate.wait()
-          return .failure(SOCKSError(.hostUnreachable))
+          return .failure(SessionEnd(.connectFailed(.noSuchName)))
         },
         registry: registry,
-        defence: Defence(
-          configuration, logger: Logger(label: "", factory: { _ in log }), now: { .now() }, random: { _ in 0 },
-          makeRoom: {}),
+        admission: AdmissionControl(
+          AdmissionLimits(configuration.limits),
+          penalties: Penalties(
+            Penalties.Settings(configuration.penalties), ipv6Prefix: 64, now: { .now() }, random: { _ in 0 }),
+          lines: lines, random: { _ in 0 }, evict: {}),
+        lines: lines,
         descriptors: DescriptorBudget(total: 100_000), ownSockets: OwnSockets(), now: .now(),
         logger: Logger(label: "", factory: { _ in log }))
       try await listeners.startAccepting(services)

@@ -1,5 +1,6 @@
 import NIOCore
 import NIOPosix
+import ProxySession
 import SOCKSCore
 import SOCKSNIO
 import Synchronization
@@ -83,7 +84,7 @@ import Testing
     setting.lookUp = NameLookup.bySystem
     if isLenient {
       setting.lookUp = { name, _ in
-        guard let address = answers[name] else { return .failure(SOCKSError(.hostUnreachable)) }
+        guard let address = answers[name] else { return .failure(SessionEnd(.connectFailed(.noSuchName))) }
         return .success([address])
       }
     }

@@ -1,21 +1,9 @@
 import Platform
 import SOCKSCore
+import SOCKSTestSupport
 import Testing
 
 @testable import SOCKSServer
-
-/// SplitMix64: the same numbers in every run.
-struct SeededGenerator: RandomNumberGenerator {
-  var state: UInt64
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var mixed = state
-    mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-    return mixed ^ (mixed >> 31)
-  }
-}
 
 /// How much is tried. The environment variable `GARTER_POLICY_REQUESTS` asks for another number of requests.
 private let requests = Environment.get("GARTER_POLICY_REQUESTS").flatMap { Int($0) } ?? 100_000
@@ -184,7 +172,7 @@ private struct Generator {
   /// Random rule sets × requests, 1,000,000 of them in `dev/test`: the policy says what the oracle says, and which rule decides.
   @Test(arguments: [UInt64(1), 2, 3, 4])
   func agreesWithTheOracle(seed: UInt64) {
-    var generator = Generator(random: SeededGenerator(state: seed))
+    var generator = Generator(random: SeededGenerator(seed: seed))
     let own: [(IPAddress, Int)] = [.v4(0x0A00_0005), .v6(high: 0x2001_0DB8_0000_0000, low: 1)].flatMap {
       [($0, 22), ($0, 24)]
     }

@@ -32,18 +32,3 @@ extension SOCKSReplyCode: CustomStringConvertible {
     }
   }
 }
-
-extension SOCKSReplyCode {
-  /// The one place where an error becomes a wire answer to a request.
-  public init(refusing error: SOCKSError) {
-    switch error.code {
-    case .refusedByRule, .tooManySessions: self = .notAllowedByRuleset
-    case .unsupportedCommand: self = .commandNotSupported
-    case .unsupportedAddressType: self = .addressTypeNotSupported
-    case .connectionRefused: self = .connectionRefused
-    case .networkUnreachable: self = .networkUnreachable
-    case .hostUnreachable, .deadlinePassed: self = .hostUnreachable
-    default: self = .generalFailure
-    }
-  }
-}

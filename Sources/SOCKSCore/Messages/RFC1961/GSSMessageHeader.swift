@@ -17,7 +17,7 @@ public enum GSSMessageHeader: Hashable, Sendable {
     let start = buffer.readerIndex + offset
     guard let version: UInt8 = buffer.getInteger(at: start) else { return nil }
     guard version != SOCKSVersion.socks5 else {
-      throw SOCKSError(.clearMessageWhereProtectionIsDue, "a SOCKS message in clear came instead of a GSS-API message")
+      throw SOCKSError(.unprotectedRequest, "a SOCKS message in clear came instead of a GSS-API message")
     }
     try SOCKSVersion.check(version, is: SOCKSVersion.gssapi, in: "the GSS-API message")
     guard let typeOctet: UInt8 = buffer.getInteger(at: start + 1) else { return nil }

@@ -1,4 +1,5 @@
 import Platform
+import ProxySession
 
 extension Configuration {
   /// What a text says, and what may be a mistake in it.

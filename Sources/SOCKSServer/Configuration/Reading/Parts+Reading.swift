@@ -1,4 +1,5 @@
 import Platform
+import ProxySession
 import SOCKSCore
 import SOCKSGSSAPI
 

@@ -1,4 +1,5 @@
 import NIOCore
+import ProxySession
 import SOCKSCore
 import SOCKSNIO
 
@@ -68,7 +69,7 @@ final class Association {
     address.port = 0
     if let range = self.settings.ports, let own = IPAddress(self.local) {
       guard let endpoint = self.services.ports.reserve(own, in: range.ports) else {
-        return self.eventLoop.makeFailedFuture(SOCKSError(.tooBusy, "every port for associations is taken"))
+        return self.eventLoop.makeFailedFuture(SessionEnd(.limit(.ports), "every port for associations is taken"))
       }
       self.endpoint = endpoint
       address.port = Int(endpoint.port)
@@ -82,7 +83,7 @@ final class Association {
       .flatMapError { error in
         self.releaseEndpoint()
         // Another program has the port: it is left to it.
-        guard self.settings.ports != nil, !(error is SOCKSError), attempts > 1, self.clientSocket === socket else {
+        guard self.settings.ports != nil, !(error is SessionEnd), attempts > 1, self.clientSocket === socket else {
           return self.eventLoop.makeFailedFuture(error)
         }
         return self.open(attempts: attempts - 1)
@@ -91,7 +92,7 @@ final class Association {
 
   private func opened(at address: SocketAddress) throws -> SOCKSAddress {
     guard let bound = SOCKSAddress(address), case .address(let own) = bound.host else {
-      throw SOCKSError(.targetFailed, "the socket for datagrams has no address")
+      throw SessionEnd(.trouble(.socket), "the socket for datagrams has no address")
     }
     guard let advertised = self.settings.advertiseAddress, advertised.bitWidth == own.bitWidth else { return bound }
     return SOCKSAddress(advertised, port: bound.port)
@@ -123,7 +124,7 @@ final class Association {
 
   private func lostClientSocket() {
     guard self.isRelaying else { return }
-    self.session.end(SOCKSError(.targetFailed, "the socket for datagrams has failed"))
+    self.session.end(SessionEnd(.trouble(.socket), "the socket for datagrams has failed"))
   }
 
   private func releaseEndpoint() {
@@ -381,7 +382,7 @@ final class Association {
     self.idleTimer = self.eventLoop.assumeIsolated().scheduleTask(in: idle) { [weak self] in
       guard let self, self.isRelaying else { return }
       guard !self.isBusy else { return self.scheduleIdleTimer() }
-      self.session.end(SOCKSError(.deadlinePassed, "no datagram was relayed for too long"))
+      self.session.end(SessionEnd(.timeout(.idle), "no datagram was relayed for too long"))
     }
   }
 }

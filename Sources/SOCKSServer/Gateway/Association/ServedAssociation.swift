@@ -1,4 +1,5 @@
 import NIOCore
+import ProxySession
 import SOCKSCore
 import SOCKSNIO
 
@@ -28,10 +29,10 @@ final class ServedAssociation: ServedRequest {
     if case .relaying = self.state { true } else { false }
   }
 
-  func begin(answer: @escaping (Result<SOCKSAddress, SOCKSError>) -> Void) {
+  func begin(answer: @escaping (Result<SOCKSAddress, SessionEnd>) -> Void) {
     if let refusal = self.session.refusal(of: .associate) { return answer(.failure(refusal)) }
     guard let association = Association(self.request, of: self.session) else {
-      return answer(.failure(SOCKSError(.targetFailed, "the control connection has no address")))
+      return answer(.failure(SessionEnd(.connectionClosed, "the control connection has no address")))
     }
     self.state = .opening(association)
     association.open().assumeIsolated().whenComplete { result in
@@ -43,7 +44,7 @@ final class ServedAssociation: ServedRequest {
       case .failure(let error):
         self.state = .ended
         association.end()
-        answer(.failure((error as? SOCKSError) ?? SOCKSError(.targetFailed, "no socket for datagrams: \(error)")))
+        answer(.failure(SessionEnd(opening: "no socket for datagrams", error)))
       }
     }
   }
@@ -59,7 +60,8 @@ final class ServedAssociation: ServedRequest {
       pipeline.removeHandler(start.handler, promise: nil)
       association.begin(protection)
     } catch {
-      self.end((error as? SOCKSError) ?? SOCKSError(.connectionClosed, "\(error)"))
+      self.ended(SOCKSError(transport: error))
+      self.session.channel.close(promise: nil)
     }
   }
 
@@ -75,16 +77,18 @@ final class ServedAssociation: ServedRequest {
     return try start.context.pipeline.syncOperations.handler(type: EncapsulationHandler.self).beginDatagrams()
   }
 
-  func end(_ error: SOCKSError) {
-    self.ended(error)
+  func end() {
+    if case .relaying(let association) = self.state { association.end() }
     self.session.channel.close(promise: nil)
   }
 
   /// The control connection ends, and the association with it, at once.
   private func ended(_ error: SOCKSError) {
     guard case .relaying(let association) = self.state else { return }
-    // The way in which every association ends: nothing to complain of.
-    if self.session.record.error == nil, error.code != .connectionClosed { self.session.record.error = error }
+    // A closed connection is the way in which every association ends.
+    self.session.settle(
+      error.code == .connectionClosed
+        ? SessionEnd(.completed, by: .client) : SessionEnd(error, from: .client, in: .relaying))
     association.end()
   }
 

@@ -1,5 +1,5 @@
 import NIOCore
-import SOCKSCore
+import ProxySession
 import Synchronization
 
 /// The descriptors that sessions may open besides their clients' connections.
@@ -20,12 +20,12 @@ final class DescriptorBudget: Sendable {
 
   /// Counts a channel until it has closed.
   ///
-  /// - Throws: `tooBusy` when there are too many.
-  func take(for channel: any Channel) throws(SOCKSError) {
+  /// - Throws: `limit(.descriptors)` when there are too many.
+  func take(for channel: any Channel) throws(SessionEnd) {
     let before = self.used.wrappingAdd(1, ordering: .relaxed).oldValue
     guard before < self.total - self.connections() else {
       self.used.wrappingSubtract(1, ordering: .relaxed)
-      throw SOCKSError(.tooBusy, "the gateway has no descriptor to spare")
+      throw SessionEnd(.limit(.descriptors), "the gateway has no descriptor to spare")
     }
     channel.closeFuture.whenComplete { _ in self.used.wrappingSubtract(1, ordering: .relaxed) }
   }

@@ -1,4 +1,5 @@
 import NIOCore
+import ProxySession
 import SOCKSCore
 import SOCKSNIO
 
@@ -14,8 +15,8 @@ extension Session {
   }
 
   /// Why the request is refused whatever it asks for.
-  var refusalByLimits: SOCKSError? {
-    self.exceedsPrincipalCap ? SOCKSError(.tooManySessions, "the principal has as many sessions as it may have") : nil
+  var refusalByLimits: SessionEnd? {
+    self.exceedsPrincipalCap ? SessionEnd(.limit(.sessionsPerPrincipal)) : nil
   }
 
   /// What holds the session to its bandwidths; nil when nothing does. Asked for when the rule is known.
@@ -41,7 +42,7 @@ extension Session {
   func limitLength(to length: TimeAmount) {
     self.lengthTimer?.cancel()
     self.lengthTimer = self.timers.start(in: length) { [weak self] in
-      self?.end(SOCKSError(.deadlinePassed, "the session has lasted as long as it may"))
+      self?.end(SessionEnd(.timeout(.session)))
     }
   }
 }

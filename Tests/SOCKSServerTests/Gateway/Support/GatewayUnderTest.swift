@@ -1,6 +1,7 @@
 import Logging
 import NIOCore
 import NIOPosix
+import ProxySession
 import SOCKSCore
 import SOCKSNIO
 import SOCKSTestSupport
@@ -34,8 +35,10 @@ final class GatewayUnderTest: Sendable {
     var random: @Sendable (Int) -> Int = { Int.random(in: 0..<max(1, $0)) }
     var descriptors: Int?
     var attributes = SecurityContextAttributes.fake()
+    /// What each context's first step ends with.
+    var step: @Sendable () -> FakeEstablishment.Step = { .complete([0x60, 0x02]) }
     var lookUp: @Sendable (String, Int) -> Result<[IPAddress], SOCKSError> = { _, _ in
-      .failure(SOCKSError(.hostUnreachable))
+      .failure(SessionEnd(.connectFailed(.noSuchName)))
     }
     /// Called with every context made.
     var prepare: @Sendable (FakeEstablishment) -> Void = { _ in }
@@ -58,13 +61,13 @@ final class GatewayUnderTest: Sendable {
     }
 
     var surroundings: GatewaySurroundings {
-      let (attributes, prepare, descriptors) = (self.attributes, self.prepare, self.descriptors)
+      let (attributes, step, prepare, descriptors) = (self.attributes, self.step, self.prepare, self.descriptors)
       return GatewaySurroundings(
         acquireAcceptor: { _, _ in
           GatewaySurroundings.Acceptor(
             makeEstablishment: { eventLoop in
               let establishment = FakeEstablishment(
-                [.complete([0x60, 0x02])], on: eventLoop, attributes: attributes)
+                [step()], on: eventLoop, attributes: attributes)
               prepare(establishment)
               return establishment
             }, engine: "fake")

@@ -1,5 +1,5 @@
 /// Counts connections, in all and before authentication, by where they come from, and says whether one more may come.
-struct ConnectionCensus {
+struct ConnectionCounter {
   enum Verdict: Hashable {
     case admitted
     /// Instead of some other one that has not authenticated.
@@ -12,34 +12,30 @@ struct ConnectionCensus {
     var unauthenticated = 0
   }
 
-  let connectionsPerAddress: Int
-  let unauthenticatedPerAddress: Int
-  let earlyDrop: EarlyDrop
+  let limits: AdmissionLimits
 
   /// Only those with a connection: never more than there are connections.
   private var counts: [SourceNetwork: Count] = [:]
   private(set) var unauthenticated = 0
 
-  init(_ limits: Configuration.Limits) {
-    self.connectionsPerAddress = limits.connectionsPerAddress
-    self.unauthenticatedPerAddress = limits.unauthenticatedPerAddress
-    self.earlyDrop = limits.earlyDrop
-  }
+  init(_ limits: AdmissionLimits) { self.limits = limits }
 
   var addresses: Int { self.counts.count }
 
   /// A connection has come.
   ///
-  /// Between the two marks it is dropped by chance. But where it is the only one of its address that has not
+  /// Between the two marks it is dropped at random. But where it is the only one of its address that has not
   /// authenticated, another one goes for it: so those who hold many connections open do not keep out those who need one
   /// for a moment.
   ///
   /// - Parameter random: a number below the one given.
   mutating func arrived(from network: SourceNetwork, random: (Int) -> Int) -> Verdict {
     var count = self.counts[network] ?? Count()
-    guard count.all < self.connectionsPerAddress else { return .refused(.connectionsPerAddress) }
-    guard count.unauthenticated < self.unauthenticatedPerAddress else { return .refused(.unauthenticatedPerAddress) }
-    let isDropped = random(100) < self.earlyDrop.probability(at: self.unauthenticated)
+    guard count.all < self.limits.connectionsPerAddress else { return .refused(.connectionsPerAddress) }
+    guard count.unauthenticated < self.limits.unauthenticatedPerAddress else {
+      return .refused(.unauthenticatedPerAddress)
+    }
+    let isDropped = random(100) < self.limits.earlyDrop.probability(at: self.unauthenticated)
     if isDropped, count.unauthenticated > 0 { return .refused(.unauthenticated) }
     count.all += 1
     count.unauthenticated += 1
@@ -59,16 +55,4 @@ struct ConnectionCensus {
     count.all -= 1
     self.counts[network] = count.all > 0 ? count : nil
   }
-}
-
-/// Why a connection was closed as soon as it had come.
-enum AdmissionRefusal: String, Error, Hashable, CaseIterable {
-  /// `limits.connections_per_address`.
-  case connectionsPerAddress = "too many connections of one address"
-  /// `limits.unauthenticated_per_address`.
-  case unauthenticatedPerAddress = "too many connections of one address that have not authenticated"
-  /// `limits.unauthenticated`.
-  case unauthenticated = "too many connections that have not authenticated"
-  /// `penalties`.
-  case penalised = "the address has failed too often"
 }

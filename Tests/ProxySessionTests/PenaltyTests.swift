@@ -1,9 +1,10 @@
 import NIOCore
 import SOCKSCore
 import Synchronization
+import SOCKSTestSupport
 import Testing
 
-@testable import SOCKSServer
+@testable import ProxySession
 
 @Suite struct PenaltyTests {
   private static let start = NIODeadline.uptimeNanoseconds(1_000_000_000_000)
@@ -30,7 +31,7 @@ import Testing
       self.table.record(penalty, of: network, now: now, random: random)
     }
 
-    func isShutOut(_ network: SourceNetwork, now: NIODeadline) -> Bool { self.table.isShutOut(network, now: now) }
+    func isBlocked(_ network: SourceNetwork, now: NIODeadline) -> Bool { self.table.isBlocked(network, now: now) }
   }
 
   private static func first(_ bound: Int) -> Int { 0 }
@@ -40,32 +41,32 @@ import Testing
     let mine = Self.network(1)
     for failure in 0..<2 {
       table.record(.seconds(5), of: mine, now: Self.start, random: Self.first)
-      #expect(!table.isShutOut(mine, now: Self.start), "\(failure)")
+      #expect(!table.isBlocked(mine, now: Self.start), "\(failure)")
     }
     table.record(.seconds(5), of: mine, now: Self.start, random: Self.first)
-    #expect(table.isShutOut(mine, now: Self.start))
-    #expect(!table.isShutOut(Self.network(2), now: Self.start))
+    #expect(table.isBlocked(mine, now: Self.start))
+    #expect(!table.isBlocked(Self.network(2), now: Self.start))
     // Shut out until the account has run out, not until it is below the minimum again.
-    #expect(table.isShutOut(mine, now: Self.at(14)))
-    #expect(!table.isShutOut(mine, now: Self.at(15)))
+    #expect(table.isBlocked(mine, now: Self.at(14)))
+    #expect(!table.isBlocked(mine, now: Self.at(15)))
     #expect(table.count == 0)
     table.record(.seconds(5), of: mine, now: Self.at(16), random: Self.first)
-    #expect(!table.isShutOut(mine, now: Self.at(16)))
+    #expect(!table.isBlocked(mine, now: Self.at(16)))
   }
 
   @Test func rareFailuresAreForgotten() {
     let table = Self.table()
     for second in stride(from: Int64(0), to: 1_000, by: 5) {
       table.record(.seconds(5), of: Self.network(1), now: Self.at(second), random: Self.first)
-      #expect(!table.isShutOut(Self.network(1), now: Self.at(second)))
+      #expect(!table.isBlocked(Self.network(1), now: Self.at(second)))
     }
   }
 
   @Test func noAccountGrowsBeyondTheMaximum() {
     let table = Self.table()
     for _ in 0..<1_000 { table.record(.seconds(10), of: Self.network(1), now: Self.start, random: Self.first) }
-    #expect(table.isShutOut(Self.network(1), now: Self.at(599)))
-    #expect(!table.isShutOut(Self.network(1), now: Self.at(600)))
+    #expect(table.isBlocked(Self.network(1), now: Self.at(599)))
+    #expect(!table.isBlocked(Self.network(1), now: Self.at(600)))
   }
 
   @Test func nothingIsKeptForAPenaltyOfNothing() {
@@ -78,23 +79,23 @@ import Testing
   /// shut out stays so.
   @Test func aFloodOfAddressesNeitherGrowsTheTableNorFreesAnybody() {
     let table = Self.table(capacity: 64)
-    var random = SeededGenerator(state: 7)
+    var random = SeededGenerator(seed: 7)
     let shutOut = (1...8).map(Self.network)
     for network in shutOut { table.record(.seconds(60), of: network, now: Self.start, random: Self.first) }
     for number in 100..<100_100 {
       table.record(.seconds(1), of: Self.network(number), now: Self.start) { Int.random(in: 0..<$0, using: &random) }
       #expect(table.count <= 64)
     }
-    for network in shutOut { #expect(table.isShutOut(network, now: Self.at(59))) }
+    for network in shutOut { #expect(table.isBlocked(network, now: Self.at(59))) }
   }
 
   /// What runs out later takes the place of what runs out earlier.
   @Test func aGraveFailureFindsRoom() {
     let table = Self.table(capacity: 16)
-    var random = SeededGenerator(state: 8)
+    var random = SeededGenerator(seed: 8)
     for number in 0..<16 { table.record(.seconds(1), of: Self.network(number), now: Self.start, random: Self.first) }
     table.record(.seconds(20), of: Self.network(99), now: Self.start) { Int.random(in: 0..<$0, using: &random) }
-    #expect(table.isShutOut(Self.network(99), now: Self.start))
+    #expect(table.isBlocked(Self.network(99), now: Self.start))
     #expect(table.count == 16)
   }
 
@@ -104,12 +105,12 @@ import Testing
     for number in 0..<16 { table.record(.seconds(60), of: Self.network(number), now: Self.start, random: Self.first) }
     for number in 100..<200 {
       table.record(.seconds(20), of: Self.network(number), now: Self.start, random: Self.first)
-      #expect(!table.isShutOut(Self.network(number), now: Self.start))
+      #expect(!table.isBlocked(Self.network(number), now: Self.start))
     }
-    for number in 0..<16 { #expect(table.isShutOut(Self.network(number), now: Self.start)) }
+    for number in 0..<16 { #expect(table.isBlocked(Self.network(number), now: Self.start)) }
     // Those that have run out make room.
     table.record(.seconds(20), of: Self.network(99), now: Self.at(60), random: Self.first)
-    #expect(table.isShutOut(Self.network(99), now: Self.at(60)) && table.count == 16)
+    #expect(table.isBlocked(Self.network(99), now: Self.at(60)) && table.count == 16)
   }
 
   /// Of those drawn, it is the one that runs out first that makes room.
@@ -125,51 +126,32 @@ import Testing
       return next
     }
     for number in 0..<16 {
-      #expect(table.isShutOut(Self.network(number), now: Self.start) == (number != PenaltyTable.drawn - 1))
+      #expect(table.isBlocked(Self.network(number), now: Self.start) == (number != PenaltyTable.drawn - 1))
     }
-    #expect(table.isShutOut(Self.network(99), now: Self.start))
+    #expect(table.isBlocked(Self.network(99), now: Self.start))
   }
 
-  @Test func errorsAreSortedByKind() {
-    let kinds: [(SOCKSError.Code, FailureKind?)] = [
-      (.contextFailed, .authentication), (.contextTooWeak, .authentication), (.serviceNotServed, .authentication),
-      (.passwordRefused, .password), (.malformedMessage, .violation), (.emptyToken, .violation),
-      (.wrongVersion, .violation), (.deadlinePassed, .timeout), (.connectionClosed, .abandoned),
-      (.truncated, .abandoned),
-      (.noAcceptableMethod, .abandoned), (.tooBusy, nil), (.unreachableState, nil),
-    ]
-    for (code, kind) in kinds { #expect(FailureKind(SOCKSError(code)) == kind, "\(code)") }
-  }
-
-  @Test func theTimesAreThoseOfTheConfiguration() throws {
+  @Test func theTimesAreThoseOfTheSettings() throws {
     let now = Mutex(Self.start)
     let clock: @Sendable () -> NIODeadline = { now.withLock { $0 } }
-    var configuration = GatewayUnderTest.Setting().configuration
-    configuration.penalties.exempt = try [IPNetwork(parsing: "198.51.100.0/24"), IPNetwork(parsing: "2001:db8:1::/48")]
-    configuration.penalties.minimum = .seconds(1)
-    let times: [(FailureKind, WritableKeyPath<Configuration.Penalties, Duration>)] = [
-      (.authentication, \.authentication), (.password, \.password), (.violation, \.violation), (.timeout, \.timeout),
-      (.abandoned, \.abandoned),
-    ]
-    for (kind, field) in times {
-      var configuration = configuration
-      configuration.penalties[keyPath: field] = .seconds(77)
-      let penalties = Penalties(configuration, now: clock, random: { _ in 0 })
+    let exemptAddress = try #require(IPAddress("198.51.100.7"))
+    for kind in FailureKind.allCases {
+      let settings = Penalties.Settings(
+        times: { $0 == kind ? .seconds(77) : .zero }, minimum: .seconds(1), maximum: .seconds(600), addresses: 100,
+        isExempt: { $0 == exemptAddress })
+      let penalties = Penalties(settings, ipv6Prefix: 64, now: clock, random: { _ in 0 })
       let client = try #require(IPAddress("2001:db8::1"))
       now.withLock { $0 = Self.start }
       penalties.record(kind, of: client)
-      #expect(penalties.isShutOut(client))
+      #expect(penalties.isBlocked(client))
       // The whole network is.
-      #expect(penalties.isShutOut(try #require(IPAddress("2001:db8::2"))))
+      #expect(penalties.isBlocked(try #require(IPAddress("2001:db8::2"))))
       now.withLock { $0 = Self.at(76) }
-      #expect(penalties.isShutOut(client))
+      #expect(penalties.isBlocked(client))
       now.withLock { $0 = Self.at(77) }
-      #expect(!penalties.isShutOut(client))
-      for exempt in ["198.51.100.7", "::ffff:198.51.100.7", "2001:db8:1::1"] {
-        let exempt = try #require(IPAddress(exempt))
-        penalties.record(kind, of: exempt)
-        #expect(!penalties.isShutOut(exempt))
-      }
+      #expect(!penalties.isBlocked(client))
+      penalties.record(kind, of: exemptAddress)
+      #expect(!penalties.isBlocked(exemptAddress) && penalties.count == 0)
     }
   }
 }

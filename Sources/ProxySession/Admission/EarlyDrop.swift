@@ -10,7 +10,7 @@ public struct EarlyDrop: Hashable, Sendable, CustomStringConvertible {
   /// Connections that have not authenticated, from which on all are dropped.
   public let full: Int
 
-  static let counts = 1...1_000_000
+  public static let counts = 1...1_000_000
 
   /// - Returns: nil unless `start` is at most `full`, both are 1 to 1000000, and `rate` is 1 to 100.
   public init?(start: Int, rate: Int, full: Int) {
@@ -22,27 +22,14 @@ public struct EarlyDrop: Hashable, Sendable, CustomStringConvertible {
 
   /// What holds when the configuration is silent: from a quarter of the connections on, 30 per cent, to a half of them.
   /// A small gateway is spared.
-  init(connections: Int) {
+  public init(connections: Int) {
     self.start = min(max(100, connections / 4), Self.counts.upperBound)
     self.rate = 30
     self.full = min(max(200, connections / 2), Self.counts.upperBound)
   }
 
-  /// Reads `START:RATE:FULL`.
-  init(parsing text: String) throws(ValueError) {
-    let numbers = text.split(separator: ":", omittingEmptySubsequences: false).map { decimal($0) }
-    guard numbers.count == 3, let start = numbers[0], let rate = numbers[1], let full = numbers[2],
-      let drop = EarlyDrop(start: start, rate: rate, full: full)
-    else {
-      throw ValueError(
-        "expected START:RATE:FULL such as 2500:30:5000 (connections, per cent, connections; START at most FULL), "
-          + "not \(quoted(text))")
-    }
-    self = drop
-  }
-
   /// How likely a new connection is dropped while there are `count` others, in per cent.
-  func probability(at count: Int) -> Int {
+  public func probability(at count: Int) -> Int {
     if count < self.start { return 0 }
     if count >= self.full { return 100 }
     return self.rate + (100 - self.rate) * (count - self.start) / (self.full - self.start)

@@ -1,16 +1,16 @@
 import NIOCore
 
 /// What addresses owe for their failures: a time on each account, which runs out by itself. From `minimum` on the
-/// address is shut out until its account has run out.
+/// address is blocked until its account has run out.
 ///
 /// The table holds `capacity` accounts. When it is full, a new one takes the place of one that runs out earlier, out of a
-/// few that are drawn by chance: many cheap failures from many addresses do not push out an address that is shut out for
+/// few that are drawn at random: many cheap failures from many addresses do not push out an address that is blocked for
 /// long, and the table never grows.
 struct PenaltyTable {
   private struct Account {
     let network: SourceNetwork
     var end: NIODeadline
-    var isShutOut = false
+    var isBlocked = false
   }
 
   /// How many accounts are looked at for one to give up.
@@ -55,24 +55,24 @@ struct PenaltyTable {
     self.places[network] = victim
   }
 
-  /// Whether an address is shut out now. An account that has run out is forgotten.
-  mutating func isShutOut(_ network: SourceNetwork, now: NIODeadline) -> Bool {
+  /// Whether an address is blocked now. An account that has run out is forgotten.
+  mutating func isBlocked(_ network: SourceNetwork, now: NIODeadline) -> Bool {
     guard let place = self.places[network] else { return false }
     guard self.accounts[place].end > now else {
       self.forget(place)
       return false
     }
-    return self.accounts[place].isShutOut
+    return self.accounts[place].isBlocked
   }
 
   private func charged(_ account: Account, _ penalty: TimeAmount, _ now: NIODeadline) -> Account {
     var account = account
     if account.end <= now {
       account.end = now
-      account.isShutOut = false
+      account.isBlocked = false
     }
     account.end = min(account.end + penalty, now + self.maximum)
-    if account.end - now >= self.minimum { account.isShutOut = true }
+    if account.end - now >= self.minimum { account.isBlocked = true }
     return account
   }
 

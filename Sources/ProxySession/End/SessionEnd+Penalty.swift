@@ -1,0 +1,63 @@
+import SOCKSCore
+
+/// What a client did wrong before it was authenticated.
+public enum FailureKind: Hashable, Sendable, CaseIterable {
+  case authentication
+  case password
+  case violation
+  case timeout
+  case abandoned
+}
+
+extension SessionEnd {
+  /// What such an end before authentication says of the client; nil where it says nothing of it. What this side does for
+  /// reasons of its own is never the client's doing.
+  public var penalty: FailureKind? {
+    switch self.cause {
+    case .completed, .connectionClosed: self.party == .client ? .abandoned : nil
+    case .refused, .malformedName, .ioError, .foreignProtocol: .abandoned
+    case .authenticationFailed(let failure):
+      switch failure {
+      case .password: .password
+      case .context, .contextTooWeak, .serviceNotServed, .levelNotAcceptable, .clockSkew, .credentialsExpired,
+        .noCredentials:
+        .authentication
+      case .unknownService, .kdcUnreachable, .abort: nil
+      }
+    case .timeout(let timeout):
+      switch timeout {
+      case .method, .authentication, .level, .request: .timeout
+      case .resolve, .connect, .bind, .idle, .halfClosed, .session, .gateway: nil
+      }
+    case .violation(let code, let party):
+      party == .client ? FailureKind(violation: code) : nil
+    case .limit, .stepTimeout, .evicted, .draining, .stopped, .trouble, .bug, .ticketExpired, .refusedUpstream,
+      .connectFailed:
+      nil
+    }
+  }
+}
+
+extension FailureKind {
+  fileprivate init?(violation code: SOCKSError.Code) {
+    switch code.base {
+    case .foreignProtocol, .levelNotWrapped, .noAcceptableMethod, .unprotectedRequest, .unsupportedCommand,
+      .unsupportedAddressType, .malformedName,
+      .truncated, .abortReceived:
+      self = .abandoned
+    case .wrongVersion, .malformedMessage, .unexpectedMessage, .emptyToken, .tooManyRounds, .invalidLevel, .levelZero,
+      .replayDetected, .outOfSequence, .notEncrypted, .tooManyEmptyMessages, .methodNotOffered:
+      self = .violation
+    case .protectionFailed, .contextFailed, .contextTooWeak, .serviceNotServed, .levelNotAcceptable, .clockSkew,
+      .noCredentials, .credentialsExpired:
+      self = .authentication
+    case .passwordRefused: self = .password
+    case .timedOut: self = .timeout
+    case .connectionClosed, .connectionLost: self = .abandoned
+    case .requestRefused, .unknownService, .kdcUnreachable, .stepTimedOut, .queueFull, .stopping, .keytabUnreadable,
+      .replayCacheUnreadable, .configurationUnreadable, .noDescriptors, .noMemory, .noDiskSpace, .passwordNotChecked,
+      .socketFailed, .valueOutOfRange, .internalError:
+      return nil
+    }
+  }
+}
