@@ -1,4 +1,5 @@
 import NIOCore
+import ProxySession
 import SOCKSCore
 import SOCKSNIO
 
@@ -67,7 +68,8 @@ final class AssociationOpening {
         switch result {
         case .success(let socket): self.bound(socket, relay, datagrams, outcome)
         case .failure(let error):
-          self.fail(SOCKSError(.unreachableState, "cannot open a socket for datagrams: \(error)"))
+          let code: SOCKSError.Code = SystemShortage.isCause(of: error) ? .tooBusy : .unreachableState
+          self.fail(SOCKSError(code, "cannot open a socket for datagrams: \(error)"))
         }
       }
     } catch {
@@ -90,6 +92,7 @@ final class AssociationOpening {
   ) {
     guard case .binding = self.state else { return socket.close(promise: nil) }
     do {
+      try self.attempt.descriptors?.take(for: socket)
       let session = try AssociationSession(
         control: self.control, socket: socket, relay: relay, datagrams: datagrams, protection: outcome.protection)
       self.state = .open(session)
@@ -97,7 +100,8 @@ final class AssociationOpening {
       self.completion(.success(session))
     } catch {
       socket.close(promise: nil)
-      self.fail(SOCKSError(.unreachableState, "cannot use the socket for datagrams: \(error)"))
+      self.fail(
+        (error as? SOCKSError) ?? SOCKSError(.unreachableState, "cannot use the socket for datagrams: \(error)"))
     }
   }
 

@@ -1,6 +1,7 @@
 import Glibc
 import NIOCore
 import NIOPosix
+import ProxySession
 import SOCKSCore
 import SOCKSNIO
 
@@ -10,8 +11,6 @@ struct TargetDialler: Sendable {
   /// For all addresses of a target together.
   let timeout: TimeAmount
   let keepalive: TCPKeepalive
-  /// Each connection is one of them, also those that are only tried.
-  let descriptors: DescriptorBudget
 
   /// A connection to one of the target's allowed addresses, on the given loop.
   ///
@@ -50,13 +49,18 @@ struct TargetDialler: Sendable {
     to addresses: [IPAddress], port: UInt16, attempt: DialAttempt
   ) -> EventLoopFuture<any Channel> {
     let bound = NIOLoopBound(attempt, eventLoop: attempt.eventLoop)
-    let (keepalive, descriptors, isOne) = (self.keepalive, self.descriptors, addresses.count == 1)
+    let (keepalive, isOne) = (self.keepalive, addresses.count == 1)
     let bootstrap = ClientBootstrap(group: attempt.eventLoop)
       .connectTimeout(self.timeout)
       .channelInitializer { channel in
         RelayChannelOptions.apply(to: channel, keepalive: keepalive).flatMapThrowing {
-          try descriptors.take(for: channel)
-          try bound.value.add(channel)
+          do {
+            try bound.value.add(channel)
+          } catch {
+            // NIO reports one failure for all addresses, if any.
+            bound.value.failed(error)
+            throw error
+          }
           if !isOne { try channel.pipeline.syncOperations.addHandler(DialFailureHandler(bound.value)) }
         }
       }
@@ -83,8 +87,8 @@ extension SOCKSError {
     self = (error as? SOCKSError) ?? SOCKSError(.targetFailed, "\(error)")
   }
 
-  /// What a failed dial means for the client. Where several addresses were tried, a refusal says most, for it came from the
-  /// target itself.
+  /// What a failed connect means for the client. Where several addresses were tried, a refusal says most, for it came from
+  /// the target itself; but where this side had no descriptor for one of them, nobody knows what that one would have said.
   ///
   /// - Parameter earlier: of those addresses that had failed before.
   init(dialling error: any Error, after earlier: [any Error] = []) {
@@ -97,13 +101,18 @@ extension SOCKSError {
       }
     let failures = earlier + last
     let codes = failures.map(Self.code(for:))
-    let order: [Code] = [.connectionRefused, .hostUnreachable, .networkUnreachable]
+    let order: [Code] = [.tooBusy, .connectionRefused, .hostUnreachable, .networkUnreachable]
     let code = order.first(where: codes.contains) ?? .targetFailed
-    self.init(code, failures.first.map { "\($0)" } ?? "no address could be tried")
+    let failure = zip(codes, failures).first { $0.0 == code }?.1
+    self.init(code, failure.map(Self.detail(of:)) ?? "no address could be tried")
   }
 
+  private static func detail(of error: any Error) -> String { (error as? SOCKSError)?.detail ?? "\(error)" }
+
   private static func code(for error: any Error) -> Code {
+    if SystemShortage.isCause(of: error) { return .tooBusy }
     switch error {
+    case let error as SOCKSError: return error.code
     case let error as IOError:
       switch error.errnoCode {
       case ECONNREFUSED: return .connectionRefused

@@ -2,6 +2,7 @@ import Glibc
 import Logging
 import NIOCore
 import NIOPosix
+import ProxySession
 import SOCKSCore
 import SOCKSGSSAPI
 import SOCKSNIO
@@ -41,12 +42,12 @@ import Testing
     setting.timeouts.connect = .seconds(600)
     let registryIsGone: Weak<SessionRegistry>
     do {
-      let registry = SessionRegistry(limit: 100_000)
+      let registry = SessionRegistry(.init(connections: 100_000))
       registryIsGone = Weak(registry)
       let configuration = setting.configuration
       let listeners = try await Listeners.bind(
         configuration.listen, keepalive: TCPKeepalive(), group: MultiThreadedEventLoopGroup.singleton,
-        registry: registry)
+        ledger: registry.ledger, log: ListenerLog(Logger(label: "", factory: { _ in log })))
       let services = SessionServices(
         configuration,
         makeEstablishment: { eventLoop in
@@ -62,7 +63,7 @@ import Testing
         defence: Defence(
           configuration, logger: Logger(label: "", factory: { _ in log }), now: { .now() }, random: { _ in 0 },
           makeRoom: {}),
-        descriptors: DescriptorBudget(total: 100_000), ownSockets: OwnSockets(), now: .now(),
+        listenerLog: ListenerLog(Logger(label: "", factory: { _ in log })), ownSockets: OwnSockets(), now: .now(),
         logger: Logger(label: "", factory: { _ in log }))
       try await listeners.startAccepting(services)
       let address = try #require(listeners.addresses.first)

@@ -1,4 +1,5 @@
 import NIOCore
+import ProxySession
 import SOCKSCore
 import SOCKSNIO
 
@@ -43,7 +44,8 @@ final class ServedAssociation: ServedRequest {
       case .failure(let error):
         self.state = .ended
         association.end()
-        answer(.failure((error as? SOCKSError) ?? SOCKSError(.targetFailed, "no socket for datagrams: \(error)")))
+        let code: SOCKSError.Code = SystemShortage.isCause(of: error) ? .tooBusy : .targetFailed
+        answer(.failure((error as? SOCKSError) ?? SOCKSError(code, "no socket for datagrams: \(error)")))
       }
     }
   }
