@@ -23,11 +23,21 @@ public enum LocalAddress {
   }
 
   /// Whether an address is this machine's now: on a device, or local by a route (all of 127.0.0.0/8).
-  public static func isOwn(_ octets: [UInt8]) -> Bool {
-    let isOwn = try? withDatagramSocket(octets) { descriptor throws(SystemError) in
-      unsafe call(bind, descriptor, socketAddress(octets, port: 0)) == 0
+  ///
+  /// - Throws: when the system does not say, for example `EMFILE`: then the address may be its own.
+  public static func isOwn(_ octets: [UInt8]) throws(SystemError) -> Bool {
+    do throws(SystemError) {
+      return try withDatagramSocket(octets) { descriptor throws(SystemError) in
+        guard unsafe call(bind, descriptor, socketAddress(octets, port: 0)) == 0 else { throw SystemError.last }
+        return true
+      }
+    } catch {
+      switch error.code {
+      // Nobody's, of another kind than a socket can have, or of a family that the machine does not have.
+      case EADDRNOTAVAIL, EINVAL, EAFNOSUPPORT: return false
+      default: throw error
+      }
     }
-    return isOwn ?? false
   }
 
   private static func withDatagramSocket<Result>(

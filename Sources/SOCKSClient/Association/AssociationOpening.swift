@@ -1,4 +1,5 @@
 import NIOCore
+import ProxySession
 import SOCKSCore
 import SOCKSNIO
 
@@ -90,6 +91,7 @@ final class AssociationOpening {
   ) {
     guard case .binding = self.state else { return socket.close(promise: nil) }
     do {
+      try self.attempt.descriptors?.take(for: socket)
       let session = try AssociationSession(
         control: self.control, socket: socket, relay: relay, datagrams: datagrams, protection: outcome.protection)
       self.state = .open(session)

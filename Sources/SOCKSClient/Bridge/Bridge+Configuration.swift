@@ -11,7 +11,8 @@ extension Bridge {
     /// Whose processes may connect.
     public var user: UserID
 
-    /// Connections at a time, those that are being made included; further ones are closed at once.
+    /// Connections at a time, those that are being made included; more wait in the system's queue. Fewer
+    /// where the process may not have enough open files.
     public var maximumConnections: Int
 
     /// How long connections may go on after a graceful stop has begun.

@@ -42,7 +42,10 @@ public final class Bridge: Service {
     self.group = group
     self.logger = logger
     self.lines = RepeatedLines(logger: logger, group: group)
-    self.connections = BridgeConnections(limit: configuration.maximumConnections)
+    self.connections = BridgeConnections(
+      .bridge(
+        connections: configuration.maximumConnections,
+        available: (try? DescriptorLimit.current()).map { Int(clamping: $0.soft) }))
   }
 
   /// Begins to listen; ``run()`` does so if it has not been done. A second call gives the same answer.
@@ -53,19 +56,12 @@ public final class Bridge: Service {
   public func listen() async throws -> SOCKSAddress {
     if let bound = self.connections.boundAddress { return bound }
     do {
-      let listener = try await ServerBootstrap(group: self.group)
-        .serverChannelOption(.backlog, value: 128)
-        .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-        .childChannelOption(.autoRead, value: false)
-        .childChannelOption(.maxMessagesPerRead, value: 1)
-        .childChannelOption(.recvAllocator, value: GrowingReceiveAllocator())
-        .childChannelOption(.allowRemoteHalfClosure, value: true)
-        .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
-        .childChannelInitializer { channel in
-          channel.eventLoop.makeCompletedFuture { try self.accept(channel) }
-        }
-        .bind(host: self.address.description, port: Int(self.configuration.listen.port)).get()
-      let port = listener.localAddress?.port.flatMap(UInt16.init(exactly:)) ?? self.configuration.listen.port
+      let log = ListenerLog(self.logger)
+      let listener = try await ReopeningListener.open(
+        at: try SocketAddress(ipAddress: self.address.description, port: Int(self.configuration.listen.port)), log: log
+      ) { self.bootstrap(log).bind(to: $0) }
+      try await listener.startAccepting()
+      let port = listener.address.port.flatMap(UInt16.init(exactly:)) ?? self.configuration.listen.port
       let bound = SOCKSAddress(self.address, port: port)
       self.connections.listening(listener, at: bound)
       return bound
@@ -75,17 +71,57 @@ public final class Bridge: Service {
     }
   }
 
+  private func bootstrap(_ log: ListenerLog) -> ServerBootstrap {
+    let ledger = self.connections.ledger
+    return ServerBootstrap(group: self.group)
+      .serverChannelOption(.backlog, value: 128)
+      .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+      .serverChannelOption(.autoRead, value: false)
+      // One at a time, so that the cap on connections is exact.
+      .serverChannelOption(.maxMessagesPerRead, value: 1)
+      .serverChannelInitializer { channel in
+        channel.eventLoop.makeCompletedFuture {
+          try channel.pipeline.syncOperations.addHandlers(AcceptPauseHandler(log: log), AcceptLimitHandler(ledger))
+        }
+      }
+      .childChannelOption(.autoRead, value: false)
+      .childChannelOption(.maxMessagesPerRead, value: 1)
+      .childChannelOption(.recvAllocator, value: GrowingReceiveAllocator())
+      .childChannelOption(.allowRemoteHalfClosure, value: true)
+      .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+      .childChannelInitializer { channel in
+        channel.eventLoop.makeCompletedFuture { try self.accept(channel) }
+      }
+  }
+
   /// Listens until a graceful shutdown or the task's cancellation; then takes no new connections, lets those there are
   /// go on for the drain limit, and closes them.
   ///
-  /// - Throws: ``BridgeError``.
+  /// - Throws: ``BridgeError``, also when the system has closed the listener and it cannot be opened again.
   public func run() async throws {
     let bound = try await self.listen()
     self.logger.debug("bridge is ready", metadata: ["listen": "\(bound)"])
-    // Throws when the task is cancelled, which is a request to stop as well.
-    let isCancelled = (try? await gracefulShutdown()) == nil
-    await self.stop(drain: isCancelled ? .zero : nil)
+    let loss = await self.end()
+    // The task's cancellation is a request to stop as well.
+    await self.stop(drain: Task.isCancelled ? .zero : nil)
     self.logger.debug("bridge has stopped")
+    guard let loss else { return }
+    throw BridgeError(
+      .cannotListen,
+      "the system closed the listener on \(bound), and it cannot be opened again: \(escaped("\(loss.reason)"))")
+  }
+
+  /// Waits for a shutdown, the task's cancellation, or the loss of the listener, which it returns.
+  private func end() async -> ReopeningListener.Loss? {
+    await withTaskGroup(of: ReopeningListener.Loss?.self) { tasks in
+      tasks.addTask {
+        try? await gracefulShutdown()
+        return nil
+      }
+      if let listener = self.connections.listener { tasks.addTask { await listener.loss() } }
+      defer { tasks.cancelAll() }
+      return await tasks.next() ?? nil
+    }
   }
 
   /// Connections that are being made or carried now.
@@ -97,7 +133,7 @@ public final class Bridge: Service {
   /// - Parameter drain: the limit; nil for the configuration's.
   public func stop(drain: TimeAmount? = nil) async {
     let (listener, channels) = self.connections.stop()
-    try? await listener?.close()
+    await listener?.close()
     guard !channels.isEmpty else { return }
     self.logger.debug("waiting for connections to end", metadata: ["count": "\(channels.count)"])
     let loop = self.group.any()
@@ -128,6 +164,7 @@ public final class Bridge: Service {
     }
     try BridgeSession(
       channel, connector: self.connector, user: self.configuration.user,
+      descriptors: SessionDescriptors(self.connections.ledger, id: number),
       idleTimeout: self.configuration.idleTimeout, logger: logger, lines: self.lines, connections: self.connections
     ).begin()
   }

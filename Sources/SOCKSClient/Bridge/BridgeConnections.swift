@@ -1,11 +1,12 @@
 import NIOCore
+import ProxySession
 import SOCKSCore
 import Synchronization
 
-/// The bridge's listener and its local connections, at most as many as the limit says.
+/// The bridge's listener and its local connections, at most as many as its ledger has capacity for.
 final class BridgeConnections: Sendable {
   private struct State {
-    var listener: (any Channel)?
+    var listener: ReopeningListener?
     var boundAddress: SOCKSAddress?
     var channels: [ObjectIdentifier: any Channel] = [:]
     var nextNumber: UInt64 = 1
@@ -13,16 +14,18 @@ final class BridgeConnections: Sendable {
     var isTimeUp = false
   }
 
-  private let limit: Int
+  let ledger: DescriptorLedger
   private let state = Mutex(State())
 
-  init(limit: Int) { self.limit = max(1, limit) }
+  init(_ limits: DescriptorLedger.Limits) { self.ledger = DescriptorLedger(limits) }
 
   var count: Int { self.state.withLock { $0.channels.count } }
 
   var boundAddress: SOCKSAddress? { self.state.withLock { $0.boundAddress } }
 
-  func listening(_ listener: any Channel, at address: SOCKSAddress) {
+  var listener: ReopeningListener? { self.state.withLock { $0.listener } }
+
+  func listening(_ listener: ReopeningListener, at address: SOCKSAddress) {
     self.state.withLock {
       $0.listener = listener
       $0.boundAddress = address
@@ -31,19 +34,21 @@ final class BridgeConnections: Sendable {
 
   /// Keeps the channel until it is closed.
   ///
-  /// - Returns: the connection's number for the log; nil when there are too many, or the bridge is stopping.
+  /// - Returns: the connection's number for the log; nil when the bridge is stopping.
   func add(_ channel: any Channel) -> UInt64? {
     let id = ObjectIdentifier(channel)
     let number: UInt64? = self.state.withLock { state in
-      guard !state.isStopped, state.channels.count < self.limit else { return nil }
+      guard !state.isStopped else { return nil }
       state.channels[id] = channel
       defer { state.nextNumber += 1 }
       return state.nextNumber
     }
-    if number != nil {
-      channel.closeFuture.whenComplete { _ in
-        self.state.withLock { state in _ = state.channels.removeValue(forKey: id) }
-      }
+    guard let number else { return nil }
+    self.ledger.sessionBegan(number)
+    self.ledger.authenticated(number)
+    channel.closeFuture.whenComplete { _ in
+      self.state.withLock { state in _ = state.channels.removeValue(forKey: id) }
+      self.ledger.sessionEnded(number)
     }
     return number
   }
@@ -54,7 +59,7 @@ final class BridgeConnections: Sendable {
   var isTimeUp: Bool { self.state.withLock { $0.isTimeUp } }
 
   /// From now on nothing is added.
-  func stop() -> (listener: (any Channel)?, channels: [any Channel]) {
+  func stop() -> (listener: ReopeningListener?, channels: [any Channel]) {
     self.state.withLock { state in
       state.isStopped = true
       return (state.listener, Array(state.channels.values))

@@ -18,6 +18,8 @@ final class BridgeSession {
   let channel: any Channel
   /// Whose datagrams are taken.
   let user: UserID
+  /// What counts its sockets.
+  let descriptors: SessionDescriptors
   let logger: Logger
   private let idleTimeout: TimeAmount
   private let lines: RepeatedLines
@@ -29,12 +31,13 @@ final class BridgeSession {
   var record: BridgeRecord
 
   init(
-    _ channel: any Channel, connector: ProxyConnector, user: UserID, idleTimeout: TimeAmount, logger: Logger,
-    lines: RepeatedLines, connections: BridgeConnections
+    _ channel: any Channel, connector: ProxyConnector, user: UserID, descriptors: SessionDescriptors,
+    idleTimeout: TimeAmount, logger: Logger, lines: RepeatedLines, connections: BridgeConnections
   ) {
     self.channel = channel
     self.connector = connector
     self.user = user
+    self.descriptors = descriptors
     self.idleTimeout = idleTimeout
     self.logger = logger
     self.lines = lines
@@ -102,12 +105,16 @@ final class BridgeSession {
 
   // MARK: For requests
 
-  func makeAttempt() -> ConnectionAttempt { self.connector.makeAttempt(on: self.channel.eventLoop) }
+  func makeAttempt() -> ConnectionAttempt {
+    self.connector.makeAttempt(on: self.channel.eventLoop, descriptors: self.descriptors)
+  }
 
-  /// An error of the connector's, which has no others.
+  /// An error of the connector's, or one of this program's own.
   func described(_ error: any Error) -> ProxyConnectorError {
-    error as? ProxyConnectorError
-      ?? ProxyConnectorError(.internalError, self.connector.configuration, detail: escaped("\(error)"))
+    if let error = error as? ProxyConnectorError { return error }
+    let isShortage = SystemShortage.isCause(of: error)
+    return ProxyConnectorError(
+      isShortage ? .tooBusy : .internalError, self.connector.configuration, detail: escaped("\(error)"))
   }
 
   func log(_ error: ProxyConnectorError) {

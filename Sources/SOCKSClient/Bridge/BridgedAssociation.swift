@@ -64,14 +64,20 @@ final class BridgedAssociation: BridgedRequest {
       result in
       switch result {
       case .success(let socket): self.bound(socket, association, answer)
-      case .failure(let error):
-        guard case .binding = self.state else { return }
-        self.state = .ended
-        association.onEnd = { _ in }
-        association.close()
-        answer(.failure(self.session.described(error)))
+      case .failure(let error): self.couldNotBind(error, association, answer)
       }
     }
+  }
+
+  private func couldNotBind(
+    _ error: any Error, _ association: AssociationSession,
+    _ answer: (Result<SOCKSAddress, ProxyConnectorError>) -> Void
+  ) {
+    guard case .binding = self.state else { return }
+    self.state = .ended
+    association.onEnd = { _ in }
+    association.close()
+    answer(.failure(self.session.described(error)))
   }
 
   private func bound(
@@ -82,9 +88,11 @@ final class BridgedAssociation: BridgedRequest {
       return socket.close(promise: nil)
     }
     do {
+      try self.session.descriptors.take(for: socket)
       try socket.pipeline.syncOperations.addHandler(BridgedSocketHandler(self))
     } catch {
-      return socket.close(promise: nil)
+      socket.close(promise: nil)
+      return self.couldNotBind(error, association, answer)
     }
     self.state = .open(association, socket: socket)
     self.agreed = association.protection.map(\.summary) ?? "without protection"

@@ -1,4 +1,6 @@
 import NIOCore
+import ProxySession
+import SOCKSCore
 import Synchronization
 
 /// A request to the gateway under way, so that it can be given up: with the user gone, its connections must not linger
@@ -11,13 +13,18 @@ final class ConnectionAttempt: Sendable {
   }
 
   let eventLoop: any EventLoop
+  /// What counts its sockets. Nil: nothing does.
+  let descriptors: SessionDescriptors?
   private let state = Mutex(State.underWay([]))
 
-  init(on eventLoop: any EventLoop) { self.eventLoop = eventLoop }
+  init(on eventLoop: any EventLoop, descriptors: SessionDescriptors? = nil) {
+    self.eventLoop = eventLoop
+    self.descriptors = descriptors
+  }
 
   /// A connection is about to be made.
   ///
-  /// - Throws: when the attempt was given up.
+  /// - Throws: when the attempt was given up; ``SessionEnd`` when there are too few descriptors.
   func add(_ channel: any Channel) throws {
     let isUnderWay = self.state.withLock { state in
       guard case .underWay(let channels) = state else { return false }
@@ -25,6 +32,7 @@ final class ConnectionAttempt: Sendable {
       return true
     }
     guard isUnderWay else { throw ChannelError.ioOnClosedChannel }
+    try self.descriptors?.take(for: channel)
   }
 
   /// It has come about: from here on the connection is somebody else's.

@@ -1,5 +1,6 @@
 public import NIOCore
 public import NIOPosix
+import ProxySession
 public import SOCKSCore
 public import SOCKSGSSAPI
 import SOCKSNIO
@@ -77,7 +78,9 @@ public final class ProxyConnector: Sendable {
     return established.futureResult
   }
 
-  func makeAttempt(on eventLoop: (any EventLoop)?) -> ConnectionAttempt {
-    ConnectionAttempt(on: eventLoop ?? self.group.any())
+  func makeAttempt(
+    on eventLoop: (any EventLoop)?, descriptors: SessionDescriptors? = nil
+  ) -> ConnectionAttempt {
+    ConnectionAttempt(on: eventLoop ?? self.group.any(), descriptors: descriptors)
   }
 }

@@ -1,5 +1,6 @@
 import NIOCore
 import NIOPosix
+import ProxySession
 import SOCKSCore
 
 #if canImport(Glibc)
@@ -10,7 +11,9 @@ extension ProxyConnectorError {
   /// The gateway could not be reached.
   init(connecting error: any Error, _ configuration: ProxyConnector.Configuration) {
     let reason: Reason
-    if let error = error as? NIOConnectionError {
+    if Self.isShortage(error) {
+      reason = .tooBusy
+    } else if let error = error as? NIOConnectionError {
       reason = Self.reason(of: error)
     } else if case .connectTimeout? = error as? ChannelError {
       reason = .gatewayTimedOut
@@ -18,6 +21,12 @@ extension ProxyConnectorError {
       reason = .gatewayUnreachable
     }
     self.init(reason, configuration, detail: escaped("\(error)"))
+  }
+
+  /// Whether this program had no descriptor for one of the gateway's addresses: it may have been the one that answers.
+  private static func isShortage(_ error: any Error) -> Bool {
+    let errors = (error as? NIOConnectionError)?.connectionErrors.map(\.error) ?? [error]
+    return errors.contains { SystemShortage.isCause(of: $0) }
   }
 
   private static func reason(of error: NIOConnectionError) -> Reason {

@@ -1,4 +1,5 @@
 import NIOCore
+import ProxySession
 
 /// Everything that an operator decides about a gateway.
 ///

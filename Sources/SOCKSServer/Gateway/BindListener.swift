@@ -28,15 +28,16 @@ final class BindListener {
   /// - Parameters:
   ///   - isExpected: asked of each connection that comes; false resets it, and the next one is waited for.
   ///   - accepted: called once, with the connection that was expected. The listener is closed by then.
+  ///   - lost: called once, when the system has closed the listener.
   ///   - completion: called once, on the loop.
   static func open(
-    on address: IPAddress, services: BindServices, eventLoop: any EventLoop,
+    on address: IPAddress, services: BindServices, descriptors: SessionDescriptors, eventLoop: any EventLoop,
     isExpected: @escaping (SOCKSAddress) -> Bool, accepted: @escaping (any Channel) -> Void,
-    completion: @escaping (Result<BindListener, SessionEnd>) -> Void
+    lost: @escaping () -> Void, completion: @escaping (Result<BindListener, SessionEnd>) -> Void
   ) {
     let handler = NIOLoopBound(
       BindAcceptHandler(isExpected: isExpected, accepted: accepted), eventLoop: eventLoop)
-    let (descriptors, keepalive) = (services.descriptors, services.keepalive)
+    let (log, keepalive) = (services.log, services.keepalive)
     let bootstrap = ServerBootstrap(group: eventLoop)
       .serverChannelOption(.backlog, value: Self.backlog)
       .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
@@ -45,7 +46,7 @@ final class BindListener {
       .serverChannelInitializer { channel in
         channel.eventLoop.makeCompletedFuture {
           try descriptors.take(for: channel)
-          try channel.pipeline.syncOperations.addHandler(handler.value)
+          try channel.pipeline.syncOperations.addHandlers(AcceptPauseHandler(log: log), handler.value)
         }
       }
       .childChannelInitializer { channel in RelayChannelOptions.apply(to: channel, keepalive: keepalive) }
@@ -56,7 +57,12 @@ final class BindListener {
         return eventLoop.makeFailedFuture(error)
       }
     }
-    Self.open(on: address, except: [], services, bind: bind, completion)
+    Self.open(on: address, except: [], services, bind: bind) { result in
+      if case .success(let listener) = result {
+        listener.watch { if !handler.value.hasAccepted { lost() } }
+      }
+      completion(result)
+    }
   }
 
   private static func open(
@@ -86,6 +92,15 @@ final class BindListener {
 
   func startAccepting() { self.channel.read() }
 
+  /// NIO closes a listener for errors of accept that it takes for final.
+  private func watch(_ lost: @escaping () -> Void) {
+    self.channel.closeFuture.assumeIsolated().whenComplete { _ in
+      guard self.isOpen else { return }
+      self.close()
+      lost()
+    }
+  }
+
   /// Closes the socket, in this turn of the loop.
   func close() {
     guard self.isOpen else { return }
@@ -101,9 +116,8 @@ struct BindServices: Sendable {
   var configuration: Configuration.Bind
   var ports: BindPorts
   var ownSockets: OwnSockets
-  /// Each listener is one of them, and each peer.
-  var descriptors: DescriptorBudget
   var keepalive: TCPKeepalive
+  var log: ListenerLog
 }
 
 /// On the listening channel: looks at one connection at a time, and passes on the first that is expected.
@@ -111,11 +125,11 @@ private final class BindAcceptHandler: ChannelInboundHandler {
   typealias InboundIn = any Channel
   typealias InboundOut = any Channel
 
-  /// Without descriptors left, how long until the next try.
-  private static let pause: TimeAmount = .milliseconds(100)
-
   private let isExpected: (SOCKSAddress) -> Bool
   private var accepted: ((any Channel) -> Void)?
+
+  /// The listener has been closed for the connection that was expected.
+  var hasAccepted: Bool { self.accepted == nil }
 
   init(isExpected: @escaping (SOCKSAddress) -> Bool, accepted: @escaping (any Channel) -> Void) {
     self.isExpected = isExpected
@@ -137,11 +151,6 @@ private final class BindAcceptHandler: ChannelInboundHandler {
   func channelReadComplete(context: ChannelHandlerContext) {
     if self.accepted != nil { context.read() }
     context.fireChannelReadComplete()
-  }
-
-  func errorCaught(context: ChannelHandlerContext, error: any Error) {
-    let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
-    context.eventLoop.scheduleTask(in: Self.pause) { if bound.value.channel.isActive { bound.value.read() } }
   }
 
   private static func reset(_ channel: any Channel) {

@@ -1,4 +1,5 @@
 import NIOCore
+import ProxySession
 
 /// One dial under way, so that it can be given up: with the client gone, its connections must not linger until their
 /// deadline. Belongs to one event loop.
@@ -6,6 +7,8 @@ final class DialAttempt {
   let eventLoop: any EventLoop
   /// For whom: whose share of the lookups it takes. Nil: nobody's.
   let identity: Identity?
+  /// What counts its sockets. Nil: nothing does.
+  let descriptors: SessionDescriptors?
   private(set) var isGivenUp = false
   /// At most one for each address of the target; those that have lost are closed.
   private var channels: [any Channel] = []
@@ -13,14 +16,18 @@ final class DialAttempt {
   private(set) var failures: [any Error] = []
   private var onGivingUp: (() -> Void)?
 
-  init(eventLoop: any EventLoop, identity: Identity? = nil) {
+  init(eventLoop: any EventLoop, identity: Identity? = nil, descriptors: SessionDescriptors? = nil) {
     self.eventLoop = eventLoop
     self.identity = identity
+    self.descriptors = descriptors
   }
 
   /// A connection is about to be made.
+  ///
+  /// - Throws: ``SessionEnd`` when there are too few descriptors.
   func add(_ channel: any Channel) throws {
     guard !self.isGivenUp else { throw ChannelError.ioOnClosedChannel }
+    try self.descriptors?.take(for: channel)
     self.channels.append(channel)
   }
 

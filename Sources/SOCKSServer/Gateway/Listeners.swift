@@ -5,16 +5,17 @@ import SOCKSCore
 import SOCKSNIO
 import Synchronization
 
-/// The listening sockets of a gateway. They are bound first and accept later, when the sessions' services are known.
+/// The listening sockets of a gateway. They are bound first and accept later, when the sessions' services are known. One
+/// that the system closes is opened again.
 final class Listeners: Sendable {
   /// Connections that the system keeps until they are accepted; the system has a limit of its own.
   private static let backlog: CInt = 4_096
 
-  private let channels: [any Channel]
+  private let listeners: [(configured: ListenAddress, socket: ReopeningListener)]
   private let services: ServicesCell
 
-  private init(channels: [any Channel], services: ServicesCell) {
-    self.channels = channels
+  private init(_ listeners: [(configured: ListenAddress, socket: ReopeningListener)], services: ServicesCell) {
+    self.listeners = listeners
     self.services = services
   }
 
@@ -23,31 +24,36 @@ final class Listeners: Sendable {
   /// - Parameter keepalive: of the connections that are accepted.
   static func bind(
     _ configured: [Configuration.Listener], keepalive: TCPKeepalive, group: any EventLoopGroup,
-    registry: SessionRegistry
+    ledger: DescriptorLedger, log: ListenerLog
   ) async throws -> Listeners {
     let services = ServicesCell()
-    var channels: [any Channel] = []
+    var listeners: [(configured: ListenAddress, socket: ReopeningListener)] = []
     do {
       for listener in configured {
-        let bootstrap = Self.bootstrap(
-          for: listener, keepalive: keepalive, group: group, registry: registry, services: services)
         let address = listener.address
         do {
-          channels.append(try await bootstrap.bind(to: SocketAddress(address.address, port: address.port)).get())
+          let socket = try await ReopeningListener.open(
+            at: try SocketAddress(address.address, port: address.port), log: log
+          ) { place in
+            Self.bootstrap(
+              for: listener, keepalive: keepalive, group: group, ledger: ledger, log: log, services: services
+            ).bind(to: place)
+          }
+          listeners.append((address, socket))
         } catch {
           throw ListenError(address: address, reason: "\(error)")
         }
       }
     } catch {
-      for channel in channels { try? await channel.close() }
+      for listener in listeners { await listener.socket.close() }
       throw error
     }
-    return Listeners(channels: channels, services: services)
+    return Listeners(listeners, services: services)
   }
 
   private static func bootstrap(
     for listener: Configuration.Listener, keepalive: TCPKeepalive, group: any EventLoopGroup,
-    registry: SessionRegistry, services: ServicesCell
+    ledger: DescriptorLedger, log: ListenerLog, services: ServicesCell
   ) -> ServerBootstrap {
     ServerBootstrap(group: group)
       .serverChannelOption(.backlog, value: Self.backlog)
@@ -58,7 +64,7 @@ final class Listeners: Sendable {
       .serverChannelInitializer { channel in
         channel.eventLoop.makeCompletedFuture {
           try RelayChannelOptions.applyToListener(channel, keepalive: keepalive)
-          try channel.pipeline.syncOperations.addHandler(AcceptLimitHandler(registry: registry))
+          try channel.pipeline.syncOperations.addHandlers(AcceptPauseHandler(log: log), AcceptLimitHandler(ledger))
         }
       }
       .childChannelInitializer { channel in
@@ -75,15 +81,35 @@ final class Listeners: Sendable {
   }
 
   /// Where the listeners are, with the ports that the system chose.
-  var addresses: [SOCKSAddress] { self.channels.compactMap { $0.localAddress.flatMap(SOCKSAddress.init) } }
+  var addresses: [SOCKSAddress] { self.listeners.compactMap { SOCKSAddress($0.socket.address) } }
 
   func startAccepting(_ services: SessionServices) async throws {
     self.services.value = services
-    for channel in self.channels { try await channel.setOption(.autoRead, value: true).get() }
+    for listener in self.listeners { try await listener.socket.startAccepting() }
+  }
+
+  /// Waits until a listener is lost for good.
+  ///
+  /// - Returns: nil when they were closed, or the task cancelled.
+  func loss() async -> ListenError? {
+    await withTaskGroup(of: ListenError?.self) { tasks in
+      for listener in self.listeners {
+        tasks.addTask {
+          await listener.socket.loss().map {
+            ListenError(
+              address: listener.configured,
+              reason: "the system closed the listener, and it cannot be opened again: \($0.reason)")
+          }
+        }
+      }
+      defer { tasks.cancelAll() }
+      for await loss in tasks where loss != nil { return loss }
+      return nil
+    }
   }
 
   func close() async {
-    for channel in self.channels { try? await channel.close() }
+    for listener in self.listeners { await listener.socket.close() }
   }
 }
 

@@ -40,7 +40,8 @@ final class OwnSockets: Sendable {
 
   private static func leads(_ address: IPAddress, to own: IPAddress) -> Bool {
     // What is the machine's is asked when it matters: addresses come and go.
-    if own.isUnspecified { return LocalAddress.isOwn(address.octets) }
+    // Where the system cannot say, for want of a descriptor, it is taken for our own.
+    if own.isUnspecified { return (try? LocalAddress.isOwn(address.octets)) ?? true }
     // Linux connects the unspecified address to the loopback.
     return address == own || address.isUnspecified && [.v4(0x7F00_0001), .v6(high: 0, low: 1)].contains(own)
   }

@@ -46,7 +46,8 @@ public final class ProxyServer: Service {
     self.surroundings = surroundings
   }
 
-  /// - Throws: a ``SOCKSError`` when the keytab cannot be used, a ``ConfigurationError`` when the password file cannot, a ``ListenError`` when an address cannot be listened on.
+  /// - Throws: a ``SOCKSError`` when the keytab cannot be used, a ``ConfigurationError`` when the password file cannot, a ``ListenError`` when an address cannot be listened on, or no longer:
+  ///   then the sessions that there are have ended as after a graceful shutdown.
   ///   Nothing is left behind then.
   public func run() async throws {
     let limits = self.configuration.limits
@@ -75,11 +76,12 @@ public final class ProxyServer: Service {
     let acceptor = try self.surroundings.acquireAcceptor(steps, self.logger)
     let plan = DescriptorPlan(
       self.configuration, available: self.surroundings.descriptors(), eventLoops: System.coreCount)
-    if let shortage = plan.shortage(self.configuration) {
+    if let shortage = plan.shortage {
       self.logger.warning("too few descriptors", metadata: ["detail": "\(shortage)"])
     }
-    let registry = SessionRegistry(limit: self.configuration.limits.connections, descriptors: plan.usable)
     let random = self.surroundings.random
+    let registry = SessionRegistry(plan.limits, random: random)
+    let listenerLog = ListenerLog(self.logger)
     let lines = RepeatedLines(logger: self.logger, group: self.group, now: self.surroundings.now)
     let limits = AdmissionLimits(self.configuration.limits)
     let admission = AdmissionControl(
@@ -87,19 +89,18 @@ public final class ProxyServer: Service {
       penalties: Penalties(
         Penalties.Settings(self.configuration.penalties), ipv6Prefix: limits.ipv6Prefix, now: self.surroundings.now,
         random: random),
-      lines: lines, random: random, evict: { registry.endUnauthenticated(random) })
+      lines: lines, random: random, evict: { registry.endUnauthenticated() })
     // Bound first, so that the policy knows where the gateway listens; accepting begins when everything is ready.
     let listeners = try await Listeners.bind(
       self.configuration.listen, keepalive: TCPKeepalive(self.configuration.keepalive), group: self.group,
-      registry: registry)
+      ledger: registry.ledger, log: listenerLog)
     let addresses = listeners.addresses
     do {
       let services = SessionServices(
         self.configuration, makeEstablishment: acceptor.makeEstablishment, passwords: passwords,
         lookup: NameLookup(self.configuration, pool: lookups, lookUp: self.surroundings.lookUp), registry: registry,
-        admission: admission, lines: lines,
-        descriptors: DescriptorBudget(total: plan.usable, connections: { registry.connections }),
-        ownSockets: OwnSockets(addresses), now: .now(), logger: self.logger)
+        admission: admission, lines: lines, listenerLog: listenerLog, ownSockets: OwnSockets(addresses), now: .now(),
+        logger: self.logger)
       try await listeners.startAccepting(services)
     } catch {
       await listeners.close()
@@ -115,18 +116,26 @@ public final class ProxyServer: Service {
         "levels": "\(self.configuration.kerberos.levels.map(\.description).joined(separator: " "))",
       ])
     self.onListening(addresses)
-    // A cancelled task waits for nothing.
-    let isGraceful: Bool
-    do {
-      try await gracefulShutdown()
-      isGraceful = true
-    } catch {
-      isGraceful = false
-    }
+    let end = await self.end(of: listeners)
     await listeners.close()
-    await self.drain(registry, isGraceful: isGraceful)
+    // A cancelled task waits for nothing.
+    await self.drain(registry, isGraceful: !Task.isCancelled)
     lines.flush()
     self.logger.notice("stopped")
+    if let loss = end { throw loss }
+  }
+
+  /// Waits for a shutdown, the task's cancellation, or the loss of a listener, which it returns.
+  private func end(of listeners: Listeners) async -> ListenError? {
+    await withTaskGroup(of: ListenError?.self) { tasks in
+      tasks.addTask {
+        try? await gracefulShutdown()
+        return nil
+      }
+      tasks.addTask { await listeners.loss() }
+      defer { tasks.cancelAll() }
+      return await tasks.next() ?? nil
+    }
   }
 
   private func drain(_ registry: SessionRegistry, isGraceful: Bool) async {

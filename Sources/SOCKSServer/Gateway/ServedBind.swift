@@ -77,12 +77,14 @@ final class ServedBind: ServedRequest {
       return self.finish(.failure(error))
     }
     BindListener.open(
-      on: address, services: self.session.services.bind, eventLoop: self.session.channel.eventLoop,
+      on: address, services: self.session.services.bind, descriptors: self.session.descriptors,
+      eventLoop: self.session.channel.eventLoop,
       isExpected: { [weak self] in self?.isExpected($0, access, expected) ?? false },
       accepted: { [weak self] in
         guard let self else { return $0.close(promise: nil) }
         self.accepted($0)
       },
+      lost: { [weak self] in self?.lost() },
       completion: { result in
         switch result {
         case .success(let listener): self.listening(listener)
@@ -143,12 +145,18 @@ final class ServedBind: ServedRequest {
     }
     self.state = .connected(peer)
     do throws(SessionEnd) {
-      try self.session.services.bind.descriptors.take(for: peer)
+      try self.session.descriptors.take(for: peer)
     } catch {
       return self.finish(.failure(error))
     }
     self.session.record.peer = address
     self.finish(.success(address))
+  }
+
+  /// The system has closed the listener.
+  private func lost() {
+    guard case .listening = self.state else { return }
+    self.finish(.failure(SessionEnd(.trouble(.socket), "the system closed the listening socket")))
   }
 
   // MARK: Relaying

@@ -38,7 +38,7 @@ final class ServedConnect: ServedRequest {
 
   private func dial(_ access: AccessRequest, _ answer: @escaping (Result<SOCKSAddress, SessionEnd>) -> Void) {
     let session = self.session
-    let attempt = DialAttempt(eventLoop: session.channel.eventLoop, identity: access.identity)
+    let attempt = DialAttempt(eventLoop: session.channel.eventLoop, identity: access.identity, descriptors: session.descriptors)
     self.state = .dialling(attempt)
     var hasAllowed = false
     let dial = session.services.dialler.dial(access.host, port: access.port, attempt: attempt) { address in

@@ -22,8 +22,9 @@ extension SessionEnd {
         [error]
       }
     let ends = (earlier + last).map(Self.init(attempt:))
+    // Where this side had no descriptor for an address, nobody knows what that one would have answered.
     let order: [Cause] = [
-      .connectFailed(.refused), .connectFailed(.hostUnreachable), .timeout(.connect),
+      .limit(.descriptors), .limit(.memory), .connectFailed(.refused), .connectFailed(.hostUnreachable), .timeout(.connect),
       .connectFailed(.networkUnreachable),
     ]
     let causes = ends.map(\.cause)

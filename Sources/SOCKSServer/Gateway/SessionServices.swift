@@ -42,7 +42,7 @@ final class SessionServices: Sendable {
   init(
     _ configuration: Configuration, makeEstablishment: @escaping GatewaySurroundings.MakeEstablishment,
     passwords: PasswordCheck? = nil, lookup: NameLookup, registry: SessionRegistry, admission: AdmissionControl,
-    lines: RepeatedLines, descriptors: DescriptorBudget, ownSockets: OwnSockets, now: NIODeadline, logger: Logger
+    lines: RepeatedLines, listenerLog: ListenerLog, ownSockets: OwnSockets, now: NIODeadline, logger: Logger
   ) {
     let policy = AccessPolicy(rules: configuration.rules)
     let kerberos = configuration.kerberos
@@ -63,15 +63,15 @@ final class SessionServices: Sendable {
     self.policy = policy
     let keepalive = TCPKeepalive(configuration.keepalive)
     self.dialler = TargetDialler(
-      lookup: lookup, timeout: TimeAmount(timeouts.connect), keepalive: keepalive, descriptors: descriptors)
+      lookup: lookup, timeout: TimeAmount(timeouts.connect), keepalive: keepalive)
     self.bind = BindServices(
       configuration: configuration.bind, ports: BindPorts(configuration.bind.ports), ownSockets: ownSockets,
-      descriptors: descriptors, keepalive: keepalive)
+      keepalive: keepalive, log: listenerLog)
     self.ownSockets = ownSockets
     self.relay = StreamRelaySession.Limits(
       highWaterMark: configuration.limits.relayBuffer, idle: TimeAmount(timeouts.idle))
     self.associations = AssociationServices(
-      configuration: configuration.udp, ports: AssociationPorts(), ownSockets: OwnSockets(), descriptors: descriptors)
+      configuration: configuration.udp, ports: AssociationPorts(), ownSockets: OwnSockets())
     self.closesOnExpiry = kerberos.expired == .close
     self.clockSkew = kerberos.clockSkew.components.seconds
     self.sessionLength = TimeAmount(timeouts.session)

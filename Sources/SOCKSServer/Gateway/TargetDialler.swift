@@ -10,8 +10,6 @@ struct TargetDialler: Sendable {
   /// For all addresses of a target together.
   let timeout: TimeAmount
   let keepalive: TCPKeepalive
-  /// Each connection is one of them, also those that are only tried.
-  let descriptors: DescriptorBudget
 
   /// A connection to one of the target's allowed addresses, on the given loop.
   ///
@@ -51,13 +49,18 @@ struct TargetDialler: Sendable {
     to addresses: [IPAddress], port: UInt16, attempt: DialAttempt
   ) -> EventLoopFuture<any Channel> {
     let bound = NIOLoopBound(attempt, eventLoop: attempt.eventLoop)
-    let (keepalive, descriptors, isOne) = (self.keepalive, self.descriptors, addresses.count == 1)
+    let (keepalive, isOne) = (self.keepalive, addresses.count == 1)
     let bootstrap = ClientBootstrap(group: attempt.eventLoop)
       .connectTimeout(self.timeout)
       .channelInitializer { channel in
         RelayChannelOptions.apply(to: channel, keepalive: keepalive).flatMapThrowing {
-          try descriptors.take(for: channel)
-          try bound.value.add(channel)
+          do {
+            try bound.value.add(channel)
+          } catch {
+            // NIO reports one failure for all addresses, if any.
+            bound.value.failed(error)
+            throw error
+          }
           if !isOne { try channel.pipeline.syncOperations.addHandler(DialFailureHandler(bound.value)) }
         }
       }

@@ -144,12 +144,16 @@ extension ProgramTests {
           // One descriptor for the connection that waits already would be too many.
           let less = #"n=$(ls /proc/$1/fd | sort -n | tail -n 1); prlimit --pid $1 --nofile=$((n + 1)):"#
           try await Script(text: less, arguments: [process]).succeed()
+          let before = try ProcessTime.used(by: process)
           let crowd = try await Crowd.start()
           try await crowd.perform(["open": 5, "to": .text(gateway.address)])
           let late = try await GarterConnect(gateway: gateway.address, port: origin.port, options: ["--timeout", "2"])
             .run()
           #expect(late.status == .exited(75), "\(late)")
           try await expectEcho("two", session)
+          // Two seconds: accepting pauses, and nothing spins.
+          let used = try ProcessTime.used(by: process) - before
+          #expect(used <= .milliseconds(200), "\(used)")
           try await Script(text: "prlimit --pid $1 --nofile=10000:", arguments: [process]).succeed()
           let start = ContinuousClock.now
           let next = try await self.echoing(gateway, origin)

@@ -292,70 +292,84 @@ import Testing
 
   // MARK: Descriptors
 
-  @Test func withFewDescriptorsTheCapIsLower() async throws {
+  private static func setting(descriptors: Int) -> Setting {
     var setting = Setting()
     let plan = DescriptorPlan(setting.configuration, available: nil, eventLoops: System.coreCount)
-    setting.descriptors = plan.reserve + 5
+    setting.descriptors = plan.reserve + descriptors
+    return setting
+  }
+
+  /// Five: an authenticated client and its target, and three that have not authenticated. The next one takes the place of
+  /// one of those, drawn at random, instead of waiting for its deadline.
+  @Test func withFewDescriptorsANewClientTakesTheNextOnesPlace() async throws {
+    var setting = Self.setting(descriptors: 5)
+    setting.random = { _ in 0 }
+    let origin = try await Origin()
     try await GatewayUnderTest.with(setting) { gateway in
       let warning = try #require(gateway.log.lines.first { $0.message == "too few descriptors" })
       #expect(warning.level == .warning && warning["detail"]?.contains("at most 2") == true)
-      // Those that are known may want a target; the others need one descriptor each.
-      var clients = try await (gateway.client(), gateway.client())
-      try await clients.0.negotiate()
-      try await clients.1.chooseMethod()
-      let last = try await gateway.client()
-      try await last.chooseMethod()
+      let (relaying, target) = try await gateway.relay(to: origin)
+      let first = try await gateway.client()
+      try await first.chooseMethod()
+      var second = try await gateway.client()
+      try await second.chooseMethod()
       let third = try await gateway.client()
-      try await third.peer.send(SOCKSPeer.offer)
-      try await clients.1.authenticate()
-      #expect(third.peer.unread.isEmpty)
-      try await clients.1.agree(2)
-      #expect(third.peer.unread.isEmpty)
-      await last.peer.close()
-      _ = try await gateway.log.next()
-      try await clients.0.send([0x05])
-      #expect(third.peer.unread.isEmpty)
-      await clients.0.peer.close()
-      #expect(await third.peer.read(2) == [0x05, 0x01])
+      try await third.chooseMethod()
+      let next = try await gateway.client()
+      try await next.chooseMethod()
+      #expect(try await gateway.log.next()["reason"] == "too-busy")
+      #expect(await first.peer.end() == .ended)
+      // Its target has its place, and another client goes for it.
+      try await second.authenticate()
+      try await second.agree(2)
+      #expect(try await gateway.log.next()["reason"] == "too-busy")
+      #expect(try await second.connect(origin.address).starts(with: [0x05, 0x00]))
+      let secondTarget = try await origin.accepted()
+      // One is left of the two, and for its target nothing is. It is answered.
+      var last = try await gateway.client()
+      try await last.negotiate()
+      #expect(try await last.connect(origin.address).starts(with: [0x05, 0x01]))
+      for peer in [relaying.peer, second.peer, third.peer, next.peer, last.peer, target, secondTarget] {
+        await peer.close()
+      }
     }
+    try await origin.close()
   }
 
-  @Test func theBudgetCountsOpenChannels() throws {
-    let budget = DescriptorBudget(total: 3, connections: { 1 })
-    let channels = [EmbeddedChannel(), EmbeddedChannel(), EmbeddedChannel()]
-    try budget.take(for: channels[0])
-    try budget.take(for: channels[1])
-    #expect(throws: SessionEnd(.limit(.descriptors), "the gateway has no descriptor to spare")) {
-      try budget.take(for: channels[2])
-    }
-    #expect(budget.inUse == 2)
-    _ = try channels[0].finish()
-    try budget.take(for: channels[2])
-    for channel in channels.dropFirst() { _ = try channel.finish() }
-    #expect(budget.inUse == 0)
-  }
-
-  @Test func aTargetBeyondTheBudgetIsNotDialled() async throws {
+  /// A name with many addresses that do not answer takes no more than what the next sessions leave it.
+  @Test func aTargetWithoutADescriptorIsNotConnectedTo() async throws {
     let group = MultiThreadedEventLoopGroup.singleton
     let origin = try await Origin()
     let configuration = Setting().configuration
     let dialler = TargetDialler(
       lookup: NameLookup(configuration, pool: .init(threads: 1, limit: 1)) { _, _ in .success([]) },
-      timeout: .seconds(10), keepalive: TCPKeepalive(), descriptors: DescriptorBudget(total: 1))
+      timeout: .seconds(10), keepalive: TCPKeepalive())
+    let ledger = DescriptorLedger(DescriptorLedger.Limits(connections: 1, descriptors: 2))
     let loop = group.next()
     func dial() async throws -> any Channel {
       try await loop.flatSubmit {
-        dialler.dial(.address(.v4(0x7f00_0001)), port: origin.port, attempt: DialAttempt(eventLoop: loop)) { _ in
+        let attempt = DialAttempt(eventLoop: loop, descriptors: SessionDescriptors(ledger, id: 1))
+        return dialler.dial(.address(.v4(0x7f00_0001)), port: origin.port, attempt: attempt) { _ in
           AccessDecision(.allowed(by: RuleReference(index: 0, name: nil)))
         }
       }.get()
     }
     let first = try await dial()
     let error = await #expect(throws: SOCKSError.self) { try await dial() }
-    #expect(error?.detail.contains("descriptor") == true, "\(String(describing: error))")
+    #expect(error?.code == .tooBusy && error?.detail.contains("descriptor") == true, "\(String(describing: error))")
     try await first.close()
     try await dial().close()
     try await origin.close()
+  }
+
+  /// The system's own want, of one address or of the last of several, is this side's and not the target's.
+  @Test(arguments: [EMFILE, ENFILE, ENOBUFS, ENOMEM])
+  func theSystemsWantIsNotTheTargets(code: CInt) {
+    let shortage = IOError(errnoCode: code, reason: "socket")
+    #expect(SOCKSError(dialling: shortage).code == .tooBusy)
+    let refused = IOError(errnoCode: ECONNREFUSED, reason: "connect")
+    #expect(SOCKSError(dialling: refused, after: [shortage]).code == .tooBusy)
+    #expect(SOCKSReplyCode(refusing: SOCKSError(dialling: shortage)) == .generalFailure)
   }
 
   // MARK: Keepalive

@@ -127,10 +127,12 @@ import Testing
 
 /// Errors that NIO closes a socket for.
 @Suite(.timeLimit(.minutes(1))) struct AssociationSocketTests {
-  private static func services(descriptors: Int = 10) -> AssociationServices {
-    AssociationServices(
-      configuration: .init(), ports: AssociationPorts(), ownSockets: OwnSockets(),
-      descriptors: DescriptorBudget(total: descriptors))
+  private static func services() -> AssociationServices {
+    AssociationServices(configuration: .init(), ports: AssociationPorts(), ownSockets: OwnSockets())
+  }
+
+  private static func ledger(descriptors: Int = 10) -> DescriptorLedger {
+    DescriptorLedger(DescriptorLedger.Limits(connections: 1, descriptors: descriptors))
   }
 
   private static func isOwn(_ address: SocketAddress, of services: AssociationServices) -> Bool {
@@ -140,27 +142,25 @@ import Testing
 
   /// A descriptor and a place among our own, for as long as it is open.
   @Test(arguments: ["127.0.0.1", "0.0.0.0"]) func itCountsWhileItIsOpen(address: String) async throws {
-    let services = Self.services(descriptors: 1)
+    let (services, ledger) = (Self.services(), Self.ledger(descriptors: 2))
     let loop = MultiThreadedEventLoopGroup.singleton.any()
     let any = try SocketAddress(try #require(IPAddress(address)), port: 0)
     func open() async throws -> (NIOLoopBound<AssociationSocket>, SocketAddress) {
       try await loop.flatSubmit {
         let socket = AssociationSocket(
-          any, services: services, eventLoop: loop, received: { _ in }, readCompleted: {}, lost: {}, gone: {})
+          any, services: services, descriptors: SessionDescriptors(ledger, id: 1), eventLoop: loop, received: { _ in }, readCompleted: {}, lost: {}, gone: {})
         let bound = NIOLoopBound(socket, eventLoop: loop)
         return socket.open().map { (bound, $0) }
       }.get()
     }
     let (first, own) = try await open()
     let reached = try SocketAddress(.v4(0x7f00_0001), port: UInt16(clamping: own.port ?? 0))
-    #expect(Self.isOwn(reached, of: services) && services.descriptors.inUse == 1)
-    await #expect(throws: SessionEnd(.limit(.descriptors), "the gateway has no descriptor to spare")) {
-      try await open()
-    }
-    #expect(services.descriptors.inUse == 1)
+    #expect(Self.isOwn(reached, of: services) && ledger.sockets == 1)
+    await #expect(throws: SessionEnd(.limit(.descriptors))) { try await open() }
+    #expect(ledger.sockets == 1)
     try await loop.submit { first.value.close() }.get()
     #expect(!Self.isOwn(reached, of: services))
-    while services.descriptors.inUse > 0 { await Task.yield() }
+    while ledger.sockets > 0 { await Task.yield() }
     let (second, _) = try await open()
     try await loop.submit { second.value.close() }.get()
   }
@@ -174,7 +174,7 @@ import Testing
     let (socket, address) = try await loop.flatSubmit {
       let real = (try? SocketAddress(.v4(0x7f00_0001), port: 0)) ?? broadcast
       let used = AssociationSocket(
-        real, services: Self.services(), eventLoop: loop, received: { _ in }, readCompleted: {},
+        real, services: Self.services(), descriptors: SessionDescriptors(Self.ledger(), id: 1), eventLoop: loop, received: { _ in }, readCompleted: {},
         lost: { continuation.yield() }, gone: {})
       let bound = NIOLoopBound(used, eventLoop: loop)
       return used.open().map { (bound, $0) }
@@ -209,7 +209,7 @@ import Testing
     let socket = try await loop.submit {
       let any = (try? SocketAddress(.v4(0), port: 0)) ?? remote
       let socket = AssociationSocket(
-        any, services: Self.services(), eventLoop: loop, received: { _ in }, readCompleted: {}, lost: {}, gone: {})
+        any, services: Self.services(), descriptors: SessionDescriptors(Self.ledger(), id: 1), eventLoop: loop, received: { _ in }, readCompleted: {}, lost: {}, gone: {})
       try socket.send(ByteBuffer(bytes: [1]), to: remote)
       socket.flush()
       return NIOLoopBound(socket, eventLoop: loop)

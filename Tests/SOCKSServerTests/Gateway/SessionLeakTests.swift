@@ -42,12 +42,12 @@ import Testing
     setting.timeouts.connect = .seconds(600)
     let registryIsGone: Weak<SessionRegistry>
     do {
-      let registry = SessionRegistry(limit: 100_000)
+      let registry = SessionRegistry(.init(connections: 100_000))
       registryIsGone = Weak(registry)
       let configuration = setting.configuration
       let listeners = try await Listeners.bind(
         configuration.listen, keepalive: TCPKeepalive(), group: MultiThreadedEventLoopGroup.singleton,
-        registry: registry)
+        ledger: registry.ledger, log: ListenerLog(Logger(label: "", factory: { _ in log })))
       let lines = RepeatedLines(
         logger: Logger(label: "", factory: { _ in log }), group: MultiThreadedEventLoopGroup.singleton)
       let services = SessionServices(
@@ -67,8 +67,8 @@ import Testing
           penalties: Penalties(
             Penalties.Settings(configuration.penalties), ipv6Prefix: 64, now: { .now() }, random: { _ in 0 }),
           lines: lines, random: { _ in 0 }, evict: {}),
-        lines: lines,
-        descriptors: DescriptorBudget(total: 100_000), ownSockets: OwnSockets(), now: .now(),
+        lines: lines, listenerLog: ListenerLog(Logger(label: "", factory: { _ in log })), ownSockets: OwnSockets(),
+        now: .now(),
         logger: Logger(label: "", factory: { _ in log }))
       try await listeners.startAccepting(services)
       let address = try #require(listeners.addresses.first)

@@ -136,7 +136,8 @@ final class Association {
     _ address: SocketAddress, gone: @escaping () -> Void, received: @escaping (AddressedEnvelope<ByteBuffer>) -> Void
   ) -> AssociationSocket {
     AssociationSocket(
-      address, services: self.services, eventLoop: self.eventLoop, received: received,
+      address, services: self.services, descriptors: self.session.descriptors, eventLoop: self.eventLoop,
+      received: received,
       readCompleted: { [weak self] in self?.flush() },
       lost: { [weak self] in self?.counts.drops.count(.notSent) }, gone: gone)
   }

@@ -4,6 +4,4 @@ struct AssociationServices: Sendable {
   var ports: AssociationPorts
   /// Where the gateway can be reached by datagrams now: the sockets towards clients and those towards targets.
   var ownSockets: OwnSockets
-  /// Each socket is one of them.
-  var descriptors: DescriptorBudget
 }

@@ -1,5 +1,6 @@
 import NIOCore
 import NIOPosix
+import ProxySession
 import SOCKSCore
 import SOCKSNIO
 
@@ -31,6 +32,7 @@ final class AssociationSocket {
 
   private let eventLoop: any EventLoop
   private let services: AssociationServices
+  private let descriptors: SessionDescriptors
   private var address: SocketAddress
   private let isV6: Bool
   private var state: State = .closed
@@ -42,16 +44,18 @@ final class AssociationSocket {
 
   /// - Parameters:
   ///   - address: what it is bound to. A port that the system chose is kept when it is opened again.
-  ///   - services: whose descriptor it takes, and among whose own sockets it is, while it is open.
+  ///   - services: among whose own sockets it is, while it is open.
+  ///   - descriptors: what counts it, while it is open.
   ///   - lost: a datagram was not sent, after ``send(_:to:)`` had taken it.
   ///   - gone: it could not be opened again. The next datagram tries once more.
   init(
-    _ address: SocketAddress, services: AssociationServices, eventLoop: any EventLoop,
+    _ address: SocketAddress, services: AssociationServices, descriptors: SessionDescriptors, eventLoop: any EventLoop,
     received: @escaping (AddressedEnvelope<ByteBuffer>) -> Void, readCompleted: @escaping () -> Void,
     lost: @escaping () -> Void, gone: @escaping () -> Void
   ) {
     self.address = address
     self.services = services
+    self.descriptors = descriptors
     self.isV6 = address.protocol == .inet6
     self.eventLoop = eventLoop
     self.received = received
@@ -67,7 +71,7 @@ final class AssociationSocket {
     }
     self.state = .opening
     let bound = NIOLoopBound(self, eventLoop: self.eventLoop)
-    let (isV6, descriptors) = (self.isV6, self.services.descriptors)
+    let (isV6, descriptors) = (self.isV6, self.descriptors)
     return DatagramBootstrap(group: self.eventLoop)
       .channelInitializer { channel in
         channel.eventLoop.makeCompletedFuture {

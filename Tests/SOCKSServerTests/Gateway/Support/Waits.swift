@@ -1,3 +1,4 @@
+import Glibc
 import NIOCore
 import NIOPosix
 import Platform
@@ -63,6 +64,25 @@ enum Sockets {
   private static func entries() -> [Entry]? {
     guard let table = try? FileContents.read(path: "/proc/net/tcp", limit: 1 << 26) else { return nil }
     return table.split(separator: UInt8(ascii: "\n")).dropFirst().compactMap { Entry($0) }
+  }
+
+  /// Shuts down this process's listener at a port, which ends it as an error of accept does that NIO takes for final.
+  static func shutDownListener(port: UInt16) -> Bool {
+    for descriptor in CInt(3)..<4_096 {
+      var address = sockaddr_in()
+      var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+      let result = unsafe withUnsafeMutablePointer(to: &address) { pointer in
+        unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { unsafe getsockname(descriptor, $0, &length) }
+      }
+      guard result == 0, address.sin_family == AF_INET, UInt16(bigEndian: address.sin_port) == port else { continue }
+      var listens: CInt = 0
+      var size = socklen_t(MemoryLayout<CInt>.size)
+      guard unsafe getsockopt(descriptor, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) == 0, listens != 0 else {
+        continue
+      }
+      return shutdown(descriptor, CInt(SHUT_RDWR)) == 0
+    }
+    return false
   }
 
   /// Those whose own port, or their peer's, is this one; listeners count too.

@@ -1,5 +1,5 @@
-/// A set of which one element can be drawn by chance.
-struct IndexedSet<Element: Hashable> {
+/// A set of which one element can be drawn at random.
+struct IndexedSet<Element: Hashable & Sendable>: Sendable {
   private var elements: [Element] = []
   private var places: [Element: Int] = [:]
 
