@@ -1,0 +1,38 @@
+import Subprocess
+import Testing
+
+/// A gateway in the namespace of ``DomainController``, and a target that echoes.
+struct DirectoryGateway: Sendable {
+  let computer: Computer
+  let gateway: Gateway
+  let target: Int
+
+  /// `garter connect` for who has the ticket: sends a word through the gateway.
+  ///
+  /// - Parameter script: how its streams are redirected; `"$@"` is the command.
+  func connect(_ environment: [String: String?], script: String = #"printf ping | "$@""#) async throws -> Script.Ending
+  {
+    let port = self.gateway.address.drop { $0 != ":" }.dropFirst()
+    let command = [
+      try Programs.garter(), "connect", "--gateway", "\(self.computer.host):\(port)", "127.0.0.1", "\(self.target)",
+    ]
+    return try await Script(text: script, arguments: self.computer.domain.inside(command), environment: environment)
+      .run()
+  }
+
+  /// Expects that the word comes back, and that the record of this session, the newest, is of this client.
+  func expectServed(
+    _ environment: [String: String?], as client: String, sourceLocation: SourceLocation = #_sourceLocation
+  ) async throws {
+    let before = await self.gateway.sessions.count
+    let ending = try await self.connect(environment)
+    let record = try await self.gateway.sessions(before + 1).last
+    let seen = "\(ending) \(record.map(\.description) ?? "no record")"
+    #expect(ending.status == .exited(0) && ending.text == "ping", "\(seen)", sourceLocation: sourceLocation)
+    #expect(record?.reason == "completed", "\(seen)", sourceLocation: sourceLocation)
+    #expect(record?.metadata["principal"] == client, "\(seen)", sourceLocation: sourceLocation)
+    #expect(
+      record?.metadata["service"] == "\(self.computer.service)@\(DomainController.realm)", "\(seen)",
+      sourceLocation: sourceLocation)
+  }
+}
