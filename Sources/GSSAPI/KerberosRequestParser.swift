@@ -1,4 +1,4 @@
-/// Finds the ticket's server name in the tokens of an initiator. Pure and total; looks at nothing behind that name.
+/// Finds the AP-REQ in the tokens of an initiator, and the ticket's server name in it. Pure and total.
 enum KerberosRequestParser {
   /// Identifiers that MIT's library takes for Kerberos in a token's frame: the one of RFC 4121, the one that Windows 2000
   /// wrote by mistake (1.2.840.48018.1.2.2), and the one before RFC 1964 (1.3.5.1.5.2).
@@ -11,14 +11,24 @@ enum KerberosRequestParser {
   /// The first token of Kerberos: `60 length 06 length identifier 01 00 AP-REQ` (RFC 4121 section 4.1, RFC 2743
   /// section 3.1).
   static func server(initialToken token: ArraySlice<UInt8>) -> KerberosTicketServer? {
-    if token.first == 0x6e { return server(request: token) }
+    request(initialToken: token).flatMap { server(request: $0) }
+  }
+
+  /// The AP-REQ in a first token of Kerberos.
+  static func request(initialToken token: ArraySlice<UInt8>) -> ArraySlice<UInt8>? {
+    if token.first == 0x6e { return token }
     guard let (identifier, inner) = framed(token), identifiers.contains(Array(identifier)) else { return nil }
     guard inner.starts(with: [0x01, 0x00]) else { return nil }
-    return server(request: inner.dropFirst(2))
+    return inner.dropFirst(2)
   }
 
   /// A token of SPNEGO (RFC 4178 section 4.2): `negTokenInit`, with or without the frame, or `negTokenResp`.
   static func server(negotiationToken token: ArraySlice<UInt8>) -> KerberosTicketServer? {
+    request(negotiationToken: token).flatMap { server(request: $0) }
+  }
+
+  /// The AP-REQ in a token of SPNEGO.
+  static func request(negotiationToken token: ArraySlice<UInt8>) -> ArraySlice<UInt8>? {
     var bytes = token
     if token.first == 0x60 {
       guard let (identifier, inner) = framed(token), Array(identifier) == GSSMechanism.spnego.octets else { return nil }
@@ -33,7 +43,7 @@ enum KerberosRequestParser {
       guard tag == 0xa2 else { continue }
       var field = DERReader(contents)
       guard let inner = field.element(0x04), field.isAtEnd else { return nil }
-      return server(initialToken: inner)
+      return request(initialToken: inner)
     }
     return nil
   }

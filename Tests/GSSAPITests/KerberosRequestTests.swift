@@ -54,6 +54,33 @@ import ThrowawayRealm
     #expect(KerberosTicketServer(inInitialToken: request.token)?.description == "socks/gw.test@R.TEST")
   }
 
+  @Test(arguments: [Int32.min, -1, 0, 17, 18, 23, Int32.max])
+  func keyTypesAreRead(_ type: Int32) {
+    let request = RequestEncoder(ticketKey: type, sessionKey: 20)
+    #expect(KerberosRequestKeys(inInitialToken: request.token)?.ticket == type)
+    #expect(KerberosRequestKeys(inInitialToken: request.request)?.session == 20)
+    let other = RequestEncoder(ticketKey: 18, sessionKey: type)
+    for keys in [
+      KerberosRequestKeys(inNegotiationToken: other.negotiationToken),
+      KerberosRequestKeys(inNegotiationToken: other.laterNegotiationToken),
+    ] {
+      #expect(keys?.ticket == 18 && keys?.session == type)
+    }
+  }
+
+  /// The types are behind the name, so every part that is missing counts.
+  @Test func keyTypesOfATokenCutShortAreNotRead() {
+    let request = RequestEncoder()
+    for token in [request.token, request.request] {
+      for length in token.indices { #expect(KerberosRequestKeys(inInitialToken: Array(token.prefix(length))) == nil) }
+    }
+    for token in [request.negotiationToken, request.laterNegotiationToken] {
+      for length in token.indices {
+        #expect(KerberosRequestKeys(inNegotiationToken: Array(token.prefix(length))) == nil)
+      }
+    }
+  }
+
   // MARK: What is not
 
   @Test func limitsHold() throws {
@@ -192,20 +219,25 @@ private struct RequestEncoder {
   var messageType: UInt8 = 14
   var ticketVersion: UInt8 = 5
   var paddedLengths = false
+  var ticketKey: Int32 = 18
+  var sessionKey: Int32 = 18
+
+  private func sealed(_ type: Int32) -> [UInt8] {
+    element(0x30, element(0xa0, integer(type)) + element(0xa2, element(0x04, [1, 2, 3, 4])))
+  }
 
   var request: [UInt8] {
     let strings = components.flatMap { element(0x1b, $0) }
     let name = element(0x30, element(0xa0, integer(nameType)) + element(0xa1, element(0x30, strings)))
-    let sealed = element(0x30, element(0xa0, integer(18)) + element(0xa2, element(0x04, [1, 2, 3, 4])))
     let ticket = element(
       0x61,
       element(
         0x30,
         element(0xa0, integer(Int32(ticketVersion))) + element(0xa1, element(0x1b, realm)) + element(0xa2, name)
-          + element(0xa3, sealed)))
+          + element(0xa3, sealed(ticketKey))))
     let fields =
       element(0xa0, integer(Int32(version))) + element(0xa1, integer(Int32(messageType)))
-      + element(0xa2, element(0x03, [0, 0x20, 0, 0, 0])) + element(0xa3, ticket) + element(0xa4, sealed)
+      + element(0xa2, element(0x03, [0, 0x20, 0, 0, 0])) + element(0xa3, ticket) + element(0xa4, sealed(sessionKey))
     return element(0x6e, element(0x30, fields))
   }
 
