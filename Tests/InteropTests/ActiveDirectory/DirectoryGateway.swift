@@ -7,17 +7,19 @@ struct DirectoryGateway: Sendable {
   let gateway: Gateway
   let target: Int
 
-  /// `garter connect` for who has the ticket: sends a word through the gateway.
-  ///
-  /// - Parameter script: how its streams are redirected; `"$@"` is the command.
-  func connect(_ environment: [String: String?], script: String = #"printf ping | "$@""#) async throws -> Script.Ending
-  {
+  /// `garter connect` to the target, in the namespace.
+  func connectCommand() throws -> [String] {
     let port = self.gateway.address.drop { $0 != ":" }.dropFirst()
-    let command = [
+    return self.computer.domain.inside([
       try Programs.garter(), "connect", "--gateway", "\(self.computer.host):\(port)", "127.0.0.1", "\(self.target)",
-    ]
-    return try await Script(text: script, arguments: self.computer.domain.inside(command), environment: environment)
-      .run()
+    ])
+  }
+
+  /// Sends a word through the gateway, for the user that has the ticket.
+  func connect(_ environment: [String: String?]) async throws -> Script.Ending {
+    try await Script(
+      text: #"printf ping | "$@""#, arguments: try self.connectCommand(), environment: environment
+    ).run()
   }
 
   /// Expects that the word comes back, and that the record of this session, the newest, is of this client.
