@@ -12,6 +12,7 @@ public struct GSSAcceptor: ~Copyable, Sendable {
   private let credential: GSSCredential
   private let channelBindings: [UInt8]?
   private var mechanism: GSSMechanism?
+  private var requestKeys: KerberosRequestKeys?
   private var handle = ContextHandle()
 
   /// - Parameters:
@@ -28,6 +29,7 @@ public struct GSSAcceptor: ~Copyable, Sendable {
   public consuming func step(_ token: [UInt8]) throws(GSSError) -> GSSStep<GSSAcceptor> {
     KerberosEnvironment.libraryUsed()
     if mechanism == nil { mechanism = InitialToken.mechanism(token) }
+    requestKeys = requestKeys ?? KerberosRequestKeys(inToken: token)
     var minor: OM_uint32 = 0
     var output = LibraryBuffer()
     var actual: gss_OID?
@@ -48,7 +50,7 @@ public struct GSSAcceptor: ~Copyable, Sendable {
     let facts = unsafe try ContextFacts(
       handle, spoken: credential.onlyMechanism ?? mechanism, inner: GSSMechanism(copying: actual))
     let context = GSSSecurityContext(
-      handle, facts, flags: GSSContextFlags(rawValue: granted), isInitiator: false)
+      handle, facts, flags: GSSContextFlags(rawValue: granted), isInitiator: false, requestKeys: requestKeys)
     return .complete(context, token: answer.isEmpty ? nil : answer)
   }
 }

@@ -22,6 +22,12 @@ public struct KerberosRequestKeys: Hashable, Sendable {
     self.init(request: request)
   }
 
+  /// Reads them from a token of an initiator, whichever of the two mechanisms it is for.
+  public init?(inToken token: [UInt8]) {
+    guard let keys = Self(inInitialToken: token) ?? Self(inNegotiationToken: token) else { return nil }
+    self = keys
+  }
+
   /// AP-REQ: version, message type, options, ticket, authenticator. Ticket: version, realm, server name, encrypted part.
   private init?(request: ArraySlice<UInt8>) {
     var reader = DERReader(request)
