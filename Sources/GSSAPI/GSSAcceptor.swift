@@ -9,7 +9,7 @@ internal import CGSSAPI
 /// as the start of SPNEGO. Delegated credentials are not taken: with a null handle the library does not decode them.
 @safe
 public struct GSSAcceptor: ~Copyable, Sendable {
-  private let credential: GSSCredential
+  private let credential: GSSCredential?
   private let channelBindings: [UInt8]?
   private var mechanism: GSSMechanism?
   private var requestKeys: KerberosRequestKeys?
@@ -23,11 +23,22 @@ public struct GSSAcceptor: ~Copyable, Sendable {
     self.channelBindings = channelBindings
   }
 
+  /// A context whose credential is given with each step, since the first token says which one it needs.
+  public init(channelBindings: [UInt8]? = nil) {
+    self.credential = nil
+    self.channelBindings = channelBindings
+  }
+
   /// Goes one step further with what the peer sent.
   ///
   /// A failure may leave an error token of the mechanism behind; it is not returned.
-  public consuming func step(_ token: [UInt8]) throws(GSSError) -> GSSStep<GSSAcceptor> {
-    KerberosEnvironment.libraryUsed()
+  ///
+  /// - Parameter other: for this step, in place of the context's own.
+  public consuming func step(
+    _ token: [UInt8], with other: GSSCredential? = nil
+  ) throws(GSSError) -> GSSStep<GSSAcceptor> {
+    guard let credential = other ?? credential else { throw .misuse("GSSAcceptor.step", "there is no credential") }
+    KerberosEnvironment.libraryReadsFiles()
     if mechanism == nil { mechanism = InitialToken.mechanism(token) }
     requestKeys = requestKeys ?? KerberosRequestKeys(inToken: token)
     var minor: OM_uint32 = 0

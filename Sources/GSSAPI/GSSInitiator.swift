@@ -38,7 +38,7 @@ public struct GSSInitiator: ~Copyable, Sendable {
   ///
   /// - Parameter token: what the peer sent; `nil` for the first step.
   public consuming func step(_ token: [UInt8]?) throws(GSSError) -> GSSStep<GSSInitiator> {
-    KerberosEnvironment.libraryUsed()
+    KerberosEnvironment.libraryReadsFiles()
     var minor: OM_uint32 = 0
     var output = LibraryBuffer()
     var actual: gss_OID?

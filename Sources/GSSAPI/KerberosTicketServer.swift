@@ -45,6 +45,14 @@ public struct KerberosTicketServer: Hashable, Sendable {
   }
 }
 
+extension KerberosTicketServer {
+  /// Whether both name the same principal: realm and parts byte by byte; the kind of name does not count (RFC 4120
+  /// section 6.2).
+  public func isSamePrincipal(as other: KerberosTicketServer) -> Bool {
+    realm == other.realm && components == other.components
+  }
+}
+
 extension KerberosTicketServer: CustomStringConvertible {
   /// The principal as Kerberos writes it, `socks/gw.example.com@EXAMPLE.COM`, with its escapes (RFC 1964 section 2.1.3).
   /// Bytes that are not UTF-8 show as U+FFFD. Of any content all the same: escape it where it is shown or logged.

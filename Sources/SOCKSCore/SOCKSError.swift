@@ -12,10 +12,17 @@ public struct SOCKSError: Error, Sendable, CustomStringConvertible {
   /// The reply that a server refused the request with (RFC 1928 section 6), for `requestRefused`.
   public var reply: SOCKSReplyCode?
 
-  public init(_ code: Code, _ detail: String = "", reply: SOCKSReplyCode? = nil) {
+  /// The service that the client's ticket shows, unproved, where authentication failed. Of any content: escape it where
+  /// it is shown or logged.
+  public var serviceClaimed: String?
+
+  public init(
+    _ code: Code, _ detail: String = "", reply: SOCKSReplyCode? = nil, serviceClaimed: String? = nil
+  ) {
     self.code = code
     self.detail = detail
     self.reply = reply
+    self.serviceClaimed = serviceClaimed
   }
 
   /// Whose fault it is; decides the log level.
@@ -48,6 +55,8 @@ extension SOCKSError {
     case network = "network"
     /// The caller asked for something impossible.
     case localMisuse = "local-misuse"
+    /// This machine cannot do what it should just now: files, memory, descriptors, load.
+    case local = "local"
     /// A slip of ours. It costs the connection, never the process.
     case bug = "bug"
   }
@@ -93,6 +102,12 @@ extension SOCKSError {
       case connectionClosed = "connection-closed"
       case tooBusy = "too-busy"
       case tooManySessions = "too-many-sessions"
+      case keytabUnreadable = "keytab-unreadable"
+      case replayCacheUnreadable = "replay-cache-unreadable"
+      case configurationUnreadable = "krb5-conf-unreadable"
+      case noDescriptors = "no-descriptors"
+      case noMemory = "no-memory"
+      case noDiskSpace = "no-disk-space"
       case valueOutOfRange = "value-out-of-range"
       case unreachableState = "unreachable-state"
     }
@@ -180,6 +195,18 @@ extension SOCKSError.Code {
   public static let tooBusy = Self(base: .tooBusy)
   /// The user has as many sessions as one user may have (reply X'02').
   public static let tooManySessions = Self(base: .tooManySessions)
+  /// This machine's keytab cannot be read.
+  public static let keytabUnreadable = Self(base: .keytabUnreadable)
+  /// This machine's replay cache cannot be read or written.
+  public static let replayCacheUnreadable = Self(base: .replayCacheUnreadable)
+  /// This machine's krb5.conf cannot be read.
+  public static let configurationUnreadable = Self(base: .configurationUnreadable)
+  /// This process, or this machine, has no file descriptor left.
+  public static let noDescriptors = Self(base: .noDescriptors)
+  /// This machine has no memory left.
+  public static let noMemory = Self(base: .noMemory)
+  /// This machine has no disk space left.
+  public static let noDiskSpace = Self(base: .noDiskSpace)
   /// A value given by the caller does not fit the wire format.
   public static let valueOutOfRange = Self(base: .valueOutOfRange)
   /// An event came in a state where our own code must not send it.
@@ -204,6 +231,8 @@ extension SOCKSError.Code.Base {
     case .connectionRefused, .hostUnreachable, .networkUnreachable, .targetFailed, .deadlinePassed, .connectionClosed,
       .tooBusy:
       .network
+    case .keytabUnreadable, .replayCacheUnreadable, .configurationUnreadable, .noDescriptors, .noMemory, .noDiskSpace:
+      .local
     case .valueOutOfRange:
       .localMisuse
     case .unreachableState:

@@ -8,11 +8,11 @@ import SOCKSNIO
 /// Between steps the pending context lies in a one-shot box; a step takes it out and puts in what is left of it. When
 /// the connection has gone in the meantime, the box goes too, and the library's context with it.
 final class Establishment<Pending: ~Copyable & Sendable>: ContextEstablishment {
-  typealias Step = @Sendable (consuming Pending, [UInt8]?) throws(GSSError) -> GSSStep<Pending>
+  typealias Step = @Sendable (consuming Pending, [UInt8]?) throws(SOCKSError) -> GSSStep<Pending>
 
   private enum State {
     /// Credentials are looked up on the pool too.
-    case ready(@Sendable () throws(GSSError) -> Pending)
+    case ready(@Sendable () throws(SOCKSError) -> Pending)
     case pending(OneShot<Pending>)
     case ended
   }
@@ -31,7 +31,7 @@ final class Establishment<Pending: ~Copyable & Sendable>: ContextEstablishment {
 
   init(
     pool: StepPool, tokens: TokenEngine, eventLoop: any EventLoop,
-    make: @escaping @Sendable () throws(GSSError) -> Pending,
+    make: @escaping @Sendable () throws(SOCKSError) -> Pending,
     step: @escaping Step
   ) {
     self.pool = pool
@@ -44,9 +44,9 @@ final class Establishment<Pending: ~Copyable & Sendable>: ContextEstablishment {
   func step(_ token: ByteBuffer?, completion: @escaping (EstablishmentStep) -> Void) {
     let state = self.state
     self.state = .ended
-    let take: @Sendable () throws(GSSError) -> Pending?
+    let take: @Sendable () throws(SOCKSError) -> Pending?
     switch state {
-    case .ready(let make): take = { () throws(GSSError) in try make() }
+    case .ready(let make): take = { () throws(SOCKSError) in try make() }
     case .pending(let box): take = { box.take() }
     case .ended:
       return self.later(.failed(SOCKSError(.unreachableState, "there is no pending context")), completion)
@@ -62,9 +62,9 @@ final class Establishment<Pending: ~Copyable & Sendable>: ContextEstablishment {
   }
 
   private static func outcome(
-    take: @Sendable () throws(GSSError) -> Pending?, step: Step, token: [UInt8]?
+    take: @Sendable () throws(SOCKSError) -> Pending?, step: Step, token: [UInt8]?
   ) -> Outcome {
-    do throws(GSSError) {
+    do throws(SOCKSError) {
       guard let pending = try take() else {
         return .failed(SOCKSError(.unreachableState, "there is no pending context"))
       }
@@ -76,7 +76,7 @@ final class Establishment<Pending: ~Copyable & Sendable>: ContextEstablishment {
         return .complete(OneShot(context), attributes, token: token)
       }
     } catch {
-      return .failed(SOCKSError(establishing: error))
+      return .failed(error)
     }
   }
 

@@ -55,6 +55,7 @@ struct SessionRecord {
       metadata["mechanism"] = "\(attributes.mechanism)"
       metadata["enctype"] = attributes.encryptionType.map { "\(Self.name(ofEncryptionType: $0))" }
     }
+    metadata["service_claimed"] = self.error?.serviceClaimed.map { "\(Self.word($0))" }
     metadata["level"] = self.level.map { "\($0)" } ?? (self.compatibility.contains(.unprotected) ? "none" : nil)
     metadata["engine"] = self.engine.map { "\($0)" }
     if !self.compatibility.isEmpty {
@@ -95,6 +96,7 @@ struct SessionRecord {
     return switch error.fault {
     case .peerViolation, .peerIncompatible, .refusedByPolicy, .securityLibrary: .notice
     case .network, .localMisuse: .info
+    case .local: .error
     case .bug: .error
     }
   }

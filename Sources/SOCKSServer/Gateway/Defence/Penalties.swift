@@ -73,6 +73,7 @@ extension FailureKind {
     case .tooBusy: return nil
     default:
       switch error.fault {
+      case .local: return nil
       case .securityLibrary, .refusedByPolicy: self = .authentication
       case .peerViolation: self = .violation
       case .peerIncompatible, .network: self = .abandoned
