@@ -103,8 +103,8 @@ let package = Package(
     .executableTarget(
       name: "garter",
       dependencies: [
-        "SOCKSClient", "SOCKSCore", "SOCKSGSSAPI", "ProxySession", "Platform", nioCore, nioPosix, argumentParser,
-        logging,
+        "SOCKSClient", "SOCKSCore", "SOCKSGSSAPI", "GSSAPI", "ProxySession", "Platform", nioCore, nioPosix,
+        argumentParser, logging,
         serviceLifecycle, unixSignals,
       ],
       swiftSettings: settings),

@@ -9,9 +9,10 @@ internal import CGSSAPI
 /// as the start of SPNEGO. Delegated credentials are not taken: with a null handle the library does not decode them.
 @safe
 public struct GSSAcceptor: ~Copyable, Sendable {
-  private let credential: GSSCredential
+  private let credential: GSSCredential?
   private let channelBindings: [UInt8]?
   private var mechanism: GSSMechanism?
+  private var requestKeys: KerberosRequestKeys?
   private var handle = ContextHandle()
 
   /// - Parameters:
@@ -22,12 +23,24 @@ public struct GSSAcceptor: ~Copyable, Sendable {
     self.channelBindings = channelBindings
   }
 
+  /// A context whose credential is given with each step, since the first token says which one it needs.
+  public init(channelBindings: [UInt8]? = nil) {
+    self.credential = nil
+    self.channelBindings = channelBindings
+  }
+
   /// Goes one step further with what the peer sent.
   ///
   /// A failure may leave an error token of the mechanism behind; it is not returned.
-  public consuming func step(_ token: [UInt8]) throws(GSSError) -> GSSStep<GSSAcceptor> {
-    KerberosEnvironment.libraryUsed()
+  ///
+  /// - Parameter other: for this step, in place of the context's own.
+  public consuming func step(
+    _ token: [UInt8], with other: GSSCredential? = nil
+  ) throws(GSSError) -> GSSStep<GSSAcceptor> {
+    guard let credential = other ?? credential else { throw .misuse("GSSAcceptor.step", "there is no credential") }
+    KerberosEnvironment.libraryReadsFiles()
     if mechanism == nil { mechanism = InitialToken.mechanism(token) }
+    requestKeys = requestKeys ?? KerberosRequestKeys(inToken: token)
     var minor: OM_uint32 = 0
     var output = LibraryBuffer()
     var actual: gss_OID?
@@ -48,7 +61,7 @@ public struct GSSAcceptor: ~Copyable, Sendable {
     let facts = unsafe try ContextFacts(
       handle, spoken: credential.onlyMechanism ?? mechanism, inner: GSSMechanism(copying: actual))
     let context = GSSSecurityContext(
-      handle, facts, flags: GSSContextFlags(rawValue: granted), isInitiator: false)
+      handle, facts, flags: GSSContextFlags(rawValue: granted), isInitiator: false, requestKeys: requestKeys)
     return .complete(context, token: answer.isEmpty ? nil : answer)
   }
 }

@@ -36,6 +36,30 @@ public final class GSSCredential: @unchecked Sendable {
     try self.init(name, mechanisms, negotiable, store, usage: GSS_C_ACCEPT)
   }
 
+  /// A credential to accept contexts with the keys of one principal of a keytab, and no other.
+  ///
+  /// It opens every ticket that one of these keys opens, whichever name the ticket shows. The keys are copied: after the
+  /// keytab has changed, acquire another one.
+  ///
+  /// - Parameters:
+  ///   - principal: the keytab's entries with exactly this name.
+  ///   - mechanisms: what peers may use; nothing else is even parsed.
+  ///   - negotiable: where SPNEGO is among them, what it may negotiate.
+  ///   - keytab: in the library's spelling.
+  ///   - replayCache: where requests already seen are remembered; `nil` leaves it to the library.
+  /// - Throws: a ``GSSError`` when the keytab cannot be read, or has no key for the principal.
+  public convenience init(
+    acceptorWithKeysOf principal: KerberosTicketServer, mechanisms: [GSSMechanism] = [.krb5],
+    negotiable: [GSSMechanism] = [.krb5], keytab: String, replayCache: String? = nil
+  ) throws(GSSError) {
+    // The credential opens the copy by its name, and holds on to it.
+    let copy = try KeytabCopy(of: principal, in: keytab)
+    try self.init(
+      acceptorFor: nil, mechanisms: mechanisms, negotiable: negotiable,
+      store: GSSCredentialStore(keytab: copy.name, replayCache: replayCache))
+    withExtendedLifetime(copy) {}
+  }
+
   /// A credential to initiate contexts with.
   ///
   /// - Parameters:
@@ -59,7 +83,7 @@ public final class GSSCredential: @unchecked Sendable {
       // An empty set would mean every mechanism the library has.
       throw .misuse("GSSCredential", "no mechanisms, or too many")
     }
-    KerberosEnvironment.libraryUsed()
+    KerberosEnvironment.libraryReadsFiles()
     var minor: OM_uint32 = 0
     var handle: gss_cred_id_t?
     let major = unsafe try store.lend { store in

@@ -38,9 +38,43 @@ extension GSSError {
     isKerberos(.requestRepeated)
   }
 
+  /// The library cannot read its own configuration, `krb5.conf` or a file that it includes.
+  ///
+  /// Where such a file may not be read the library gives the system's number alone; ask
+  /// ``KerberosEnvironment/configurationProblem()`` when a call has failed with one.
+  public var isConfigurationUnreadable: Bool {
+    operation == "krb5_init_context" || Self.profileCodes.contains(minor)
+      || isKerberos(.configurationMissing, .configurationMalformed)
+  }
+
+  /// The error number of the system (`errno`) that the mechanism passes on: a file or a socket of this machine's.
+  public var systemErrorNumber: Int32? {
+    (1...Self.lastSystemErrorNumber).contains(minor) ? minor : nil
+  }
+
+  /// The replay cache cannot be read or written, told by codes of its own; the system's numbers come besides.
+  public var isReplayCacheUnreadable: Bool {
+    Self.replayCacheCodes.contains(minor) && minor != Self.replayCacheReplay
+  }
+
   /// The caller broke a rule of this module; the library was not at fault.
   public var isMisuse: Bool {
     code == .misuse
+  }
+
+  /// libkrb5's codes for reading profiles start here (`PROF_VERSION`).
+  private static let profileCodes: ClosedRange<Int32> = -1_429_577_728 ... -1_429_577_600
+  /// `KRB5_RC_TYPE_EXISTS` to `KRB5_RC_IO_SPACE`, without `KRB5_RC_REPLAY`.
+  private static let replayCacheCodes: ClosedRange<Int32> = -1_765_328_225 ... -1_765_328_212
+  private static let replayCacheReplay: Int32 = -1_765_328_221
+  /// Of Linux.
+  private static let lastSystemErrorNumber: Int32 = 133
+
+  /// There is no key for a principal, in the library's terms.
+  static func noKey(of server: KerberosTicketServer) -> GSSError {
+    GSSError(
+      code: .failure, operation: "krb5_kt_get_entry", minor: KerberosCode.keytabEntryMissing.rawValue,
+      mechanism: .krb5, minorMessages: ["No key table entry found for \(server)"])
   }
 
   private func isKerberos(_ codes: KerberosCode...) -> Bool {
@@ -63,6 +97,10 @@ private enum KerberosCode: Int32 {
   case keyVersionMissing = -1_765_328_340
   /// `KRB_AP_ERR_NOKEY`, 45.
   case keyMissing = -1_765_328_339
+  /// `KRB5_CONFIG_CANTOPEN`.
+  case configurationMissing = -1_765_328_249
+  /// `KRB5_CONFIG_BADFORMAT`.
+  case configurationMalformed = -1_765_328_248
   case cacheEntryMissing = -1_765_328_243
   case realmUnknown = -1_765_328_230
   case kdcUnreachable = -1_765_328_228

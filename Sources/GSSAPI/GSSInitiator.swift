@@ -13,6 +13,7 @@ public struct GSSInitiator: ~Copyable, Sendable {
   private let channelBindings: [UInt8]?
   private let lifetime: UInt32
   private var handle = ContextHandle()
+  private var requestKeys: KerberosRequestKeys?
 
   /// - Parameters:
   ///   - target: the service.
@@ -37,7 +38,7 @@ public struct GSSInitiator: ~Copyable, Sendable {
   ///
   /// - Parameter token: what the peer sent; `nil` for the first step.
   public consuming func step(_ token: [UInt8]?) throws(GSSError) -> GSSStep<GSSInitiator> {
-    KerberosEnvironment.libraryUsed()
+    KerberosEnvironment.libraryReadsFiles()
     var minor: OM_uint32 = 0
     var output = LibraryBuffer()
     var actual: gss_OID?
@@ -54,12 +55,13 @@ public struct GSSInitiator: ~Copyable, Sendable {
     }
     try GSSError.checkStep("gss_init_sec_context", major, minor, mechanism)
     let answer = output.octets()
+    requestKeys = requestKeys ?? KerberosRequestKeys(inToken: answer)
     guard major & GSSSupplementaryStatus.continueNeeded.rawValue == 0 else {
       return .continueNeeded(self, token: answer)
     }
     let facts = unsafe try ContextFacts(handle, spoken: mechanism, inner: GSSMechanism(copying: actual))
     let context = GSSSecurityContext(
-      handle, facts, flags: GSSContextFlags(rawValue: granted), isInitiator: true)
+      handle, facts, flags: GSSContextFlags(rawValue: granted), isInitiator: true, requestKeys: requestKeys)
     return .complete(context, token: answer.isEmpty ? nil : answer)
   }
 }

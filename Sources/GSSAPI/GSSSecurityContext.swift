@@ -34,6 +34,9 @@ public struct GSSSecurityContext: ~Copyable, Sendable {
   /// Kerberos: the encryption type of the key that protects messages (RFC 3961); `nil` where the mechanism has none.
   public let sessionKeyEncryptionType: Int32?
 
+  /// Kerberos: the encryption types of the initiator's AP-REQ, the ticket's session key among them; `nil` where none was seen.
+  public let requestKeys: KerberosRequestKeys?
+
   /// How long the context was good for when it was established. It goes on protecting messages afterwards.
   public let initialLifetime: GSSLifetime
 
@@ -41,7 +44,10 @@ public struct GSSSecurityContext: ~Copyable, Sendable {
   private var signedOverhead: Int?
   private var sealedOverhead: Int?
 
-  init(_ handle: consuming ContextHandle, _ facts: ContextFacts, flags: GSSContextFlags, isInitiator: Bool) {
+  init(
+    _ handle: consuming ContextHandle, _ facts: ContextFacts, flags: GSSContextFlags, isInitiator: Bool,
+    requestKeys: KerberosRequestKeys?
+  ) {
     self.handle = handle
     self.flags = flags
     self.isInitiator = isInitiator
@@ -52,6 +58,7 @@ public struct GSSSecurityContext: ~Copyable, Sendable {
     peer = isInitiator ? facts.acceptor : facts.initiator
     initialLifetime = facts.lifetime
     sessionKeyEncryptionType = facts.sessionKeyEncryptionType
+    self.requestKeys = requestKeys
   }
 
   /// How long the context is still good for. An acceptor's answer includes the clock skew that Kerberos allows.

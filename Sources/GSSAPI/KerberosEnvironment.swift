@@ -39,6 +39,7 @@ public enum KerberosEnvironment {
       state = .adopted(variables)
       return nil
     }
+    if refusal == nil, variables[ConfigurationPaths.variable] != nil { ConfigurationSpelling.arrangeAgain() }
     if let refusal { throw .misuse("KerberosEnvironment.adopt", refusal) }
   }
 
@@ -47,28 +48,56 @@ public enum KerberosEnvironment {
     state.withLock { state in
       if case .untouched = state { state = .inUse }
     }
+  }
+
+  /// The same for a call that reads files anyway: changes of the configuration are looked for, once in a while.
+  static func libraryReadsFiles() {
+    libraryUsed()
     configuration.keep()
   }
 
-  /// The library's configuration, kept in memory.
+  /// Has changes of files that `krb5.conf` includes seen within seconds, also while contexts live that were established
+  /// before; without it they are seen when the last of those has gone. It sets `KRB5_CONFIG` to another spelling of the
+  /// same path.
   ///
-  /// The library forgets what it has read from `krb5.conf` and the files that this includes with the last of its own
-  /// contexts, and makes and frees several of them in one handshake: without one that stays, it would read the files
-  /// again for each client. It looks for changes once a second, whoever has a context.
-  @safe
-  private struct KeptConfiguration: @unchecked Sendable {
-    /// Nobody does anything with it. Nil when the configuration cannot be read: then each call says so.
-    private let context: krb5_context?
-
-    init() {
-      var context: krb5_context?
-      unsafe self.context = krb5_init_context(&context) == 0 ? context : nil
+  /// Call it once at the start of a program, while no other thread can be reading the environment. Does nothing after
+  /// this module has called the library.
+  public static func watchConfiguration() {
+    let isInUse = state.withLock { state in
+      if case .inUse = state { true } else { false }
     }
+    if !isInUse { ConfigurationSpelling.arrange() }
+  }
 
-    func keep() {}
+  /// Where the library's configuration is: the value of `KRB5_CONFIG`, or `/etc/krb5.conf`. Of any content: escape it
+  /// where it is shown or logged.
+  public static var configurationName: String { ConfigurationSpelling.original ?? ConfigurationPaths.standard }
+
+  /// What is wrong with `krb5.conf` and the files that it includes, as the library says it; `nil` when it can be read.
+  /// Reads them: keep it off event loops.
+  public static func configurationProblem() -> GSSError? {
+    libraryReadsFiles()
+    var context: krb5_context?
+    let code = unsafe krb5_init_context(&context)
+    defer { if let context = unsafe context { unsafe krb5_free_context(context) } }
+    guard code == 0 else { return contextError(code) }
+    // The library goes on without any configuration when none of the files that it was given exists.
+    guard ConfigurationSpelling.original != nil, !ConfigurationPaths.current.contains(where: exists) else { return nil }
+    return contextError(ENOENT)
+  }
+
+  /// The error of a `krb5_init_context`, which nothing but the configuration makes fail, with the files that cannot be
+  /// read. The library does not say which they are.
+  static func contextError(_ code: krb5_error_code) -> GSSError {
+    unsafe KerberosLibraryError.make("krb5_init_context", code, nil, more: ConfigurationFiles.current().unreadable)
   }
 
   private static let configuration = KeptConfiguration()
+
+  private static func exists(_ path: String) -> Bool {
+    // The library expands a tilde; this does not have to.
+    unsafe access(path, F_OK) == 0 || path.hasPrefix("~")
+  }
 
   private static func isValid(name: String) -> Bool {
     !name.isEmpty && !name.utf8.contains { $0 == 0 || $0 == UInt8(ascii: "=") }

@@ -15,16 +15,23 @@ public struct SOCKSError: Error, Sendable, CustomStringConvertible {
   /// What the client speaks instead, for `foreignProtocol`.
   public private(set) var foreignProtocol: ForeignProtocol?
 
+  /// The service that the client's ticket shows, unproved, where authentication failed. Of any content: escape it where
+  /// it is shown or logged.
+  public var serviceClaimed: String?
+
   /// The client's first bytes are not SOCKS5.
   public init(_ foreignProtocol: ForeignProtocol) {
     self.init(.foreignProtocol, foreignProtocol.summary)
     self.foreignProtocol = foreignProtocol
   }
 
-  public init(_ code: Code, _ detail: String = "", reply: SOCKSReplyCode? = nil) {
+  public init(
+    _ code: Code, _ detail: String = "", reply: SOCKSReplyCode? = nil, serviceClaimed: String? = nil
+  ) {
     self.code = code
     self.detail = detail
     self.reply = reply
+    self.serviceClaimed = serviceClaimed
   }
 
   /// Whose fault it is; decides the log level.

@@ -8,11 +8,11 @@ import SOCKSNIO
 /// Between steps the pending context lies in a one-shot box; a step takes it out and puts in what is left of it. When
 /// the connection has gone in the meantime, the box goes too, and the library's context with it.
 final class Establishment<Pending: ~Copyable & Sendable>: ContextEstablishment {
-  typealias Step = @Sendable (consuming Pending, [UInt8]?) throws(GSSError) -> GSSStep<Pending>
+  typealias Step = @Sendable (consuming Pending, [UInt8]?) throws(SOCKSError) -> GSSStep<Pending>
 
   private enum State {
     /// Credentials are looked up on the pool too.
-    case ready(@Sendable () throws(GSSError) -> Pending)
+    case ready(@Sendable () throws(SOCKSError) -> Pending)
     case pending(OneShot<Pending>)
     case ended
   }
@@ -27,37 +27,34 @@ final class Establishment<Pending: ~Copyable & Sendable>: ContextEstablishment {
   private let tokens: TokenEngine
   private let eventLoop: any EventLoop
   private let step: Step
-  private let describe: @Sendable (GSSError) -> SOCKSError
   private var state: State
 
-  /// - Parameter describe: what a step's failure is; called on the pool.
   init(
     pool: StepPool, tokens: TokenEngine, eventLoop: any EventLoop,
-    make: @escaping @Sendable () throws(GSSError) -> Pending,
-    step: @escaping Step, describe: @escaping @Sendable (GSSError) -> SOCKSError = { SOCKSError(establishing: $0) }
+    make: @escaping @Sendable () throws(SOCKSError) -> Pending,
+    step: @escaping Step
   ) {
     self.pool = pool
     self.tokens = tokens
     self.eventLoop = eventLoop
     self.step = step
-    self.describe = describe
     self.state = .ready(make)
   }
 
   func step(_ token: ByteBuffer?, completion: @escaping (EstablishmentStep) -> Void) {
     let state = self.state
     self.state = .ended
-    let take: @Sendable () throws(GSSError) -> Pending?
+    let take: @Sendable () throws(SOCKSError) -> Pending?
     switch state {
-    case .ready(let make): take = { () throws(GSSError) in try make() }
+    case .ready(let make): take = { () throws(SOCKSError) in try make() }
     case .pending(let box): take = { box.take() }
     case .ended:
       return self.later(.failed(SOCKSError(.internalError, "there is no pending context")), completion)
     }
-    let (step, describe) = (self.step, self.describe)
+    let step = self.step
     let octets = token.map { Array($0.readableBytesView) }
     let admitted = self.pool.submit(to: self.eventLoop) {
-      Self.outcome(take: take, step: step, token: octets, describe: describe)
+      Self.outcome(take: take, step: step, token: octets)
     } completion: { outcome in
       completion(self.finish(outcome ?? .failed(SOCKSError(.stopping, "authentication is being shut down"))))
     }
@@ -65,10 +62,9 @@ final class Establishment<Pending: ~Copyable & Sendable>: ContextEstablishment {
   }
 
   private static func outcome(
-    take: @Sendable () throws(GSSError) -> Pending?, step: Step, token: [UInt8]?,
-    describe: (GSSError) -> SOCKSError
+    take: @Sendable () throws(SOCKSError) -> Pending?, step: Step, token: [UInt8]?
   ) -> Outcome {
-    do throws(GSSError) {
+    do throws(SOCKSError) {
       guard let pending = try take() else {
         return .failed(SOCKSError(.internalError, "there is no pending context"))
       }
@@ -80,7 +76,7 @@ final class Establishment<Pending: ~Copyable & Sendable>: ContextEstablishment {
         return .complete(OneShot(context), attributes, token: token)
       }
     } catch {
-      return .failed(describe(error))
+      return .failed(error)
     }
   }
 

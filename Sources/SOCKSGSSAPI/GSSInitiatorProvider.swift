@@ -52,10 +52,12 @@ public final class GSSInitiatorProvider: Sendable {
   public func makeEstablishment(on eventLoop: any EventLoop) -> any ContextEstablishment {
     let configuration = self.configuration
     return Establishment<GSSInitiator>(pool: self.pool, tokens: self.tokens, eventLoop: eventLoop) {
-      () throws(GSSError) in
-      try Self.makeInitiator(configuration)
-    } step: { initiator, token throws(GSSError) in
-      try initiator.step(token)
+      () throws(SOCKSError) in
+      do throws(GSSError) { return try Self.makeInitiator(configuration) } catch {
+        throw SOCKSError(establishing: error)
+      }
+    } step: { initiator, token throws(SOCKSError) in
+      do throws(GSSError) { return try initiator.step(token) } catch { throw SOCKSError(establishing: error) }
     }
   }
 

@@ -12,7 +12,7 @@ extension SecurityContextAttributes {
     self.init(
       services: Services(context.flags), mechanism: context.innerMechanism.name ?? context.innerMechanism.description,
       encryptionType: context.sessionKeyEncryptionType, initiatorName: context.initiatorName ?? "",
-      acceptorName: context.acceptorName ?? "", lifetime: lifetime)
+      acceptorName: context.acceptorName ?? "", lifetime: lifetime, ticketSessionType: context.requestKeys?.session)
   }
 }
 

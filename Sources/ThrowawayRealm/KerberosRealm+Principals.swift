@@ -5,29 +5,44 @@ extension KerberosRealm {
   /// - Parameters:
   ///   - principal: its name; without a realm this realm's.
   ///   - password: `nil` for a random key.
-  ///   - options: further options of `addprinc`, such as `-maxlife`, `15 seconds`.
+  ///   - options: further options of the administration's command, with MIT such as `-maxlife`, `15 seconds`.
   public func addPrincipal(
     _ principal: String, password: String? = nil, options: [String] = []
   ) async throws(KerberosRealmError) {
-    let key = password.map { ["-pw", $0] } ?? ["-randkey"]
-    try await administer(["addprinc"] + options + key + [principal])
+    switch implementation {
+    case .mit:
+      let key = password.map { ["-pw", $0] } ?? ["-randkey"]
+      try await administer(["addprinc"] + options + key + [principal])
+    case .heimdal:
+      let key = password.map { "--password=\($0)" } ?? "--random-key"
+      try await administer(["add", "--use-defaults", key] + options + [principal])
+    }
   }
 
   /// Removes a principal.
   public func deletePrincipal(_ principal: String) async throws(KerberosRealmError) {
-    try await administer(["delprinc", "-force", principal])
+    switch implementation {
+    case .mit: try await administer(["delprinc", "-force", principal])
+    case .heimdal: try await administer(["delete", principal])
+    }
   }
 
   /// Adds the principals' keys, as they are, to a keytab.
   public func exportKeytab(_ principals: [String], to path: String) async throws(KerberosRealmError) {
-    try await administer(["ktadd", "-norandkey", "-q", "-k", "FILE:\(path)"] + principals)
+    switch implementation {
+    case .mit: try await administer(["ktadd", "-norandkey", "-q", "-k", "FILE:\(path)"] + principals)
+    case .heimdal: try await administer(["ext_keytab", "--keytab=FILE:\(path)"] + principals)
+    }
   }
 
   /// Gives a principal a new random key with the next version number.
   ///
   /// - Parameter keepOld: whether tickets for the old key can still be used.
   public func changeKey(of principal: String, keepOld: Bool) async throws(KerberosRealmError) {
-    try await administer(["cpw", "-randkey"] + (keepOld ? ["-keepold"] : []) + [principal])
+    switch implementation {
+    case .mit: try await administer(["cpw", "-randkey"] + (keepOld ? ["-keepold"] : []) + [principal])
+    case .heimdal: try await administer(["cpw", "--random-key"] + (keepOld ? ["--keepold"] : []) + [principal])
+    }
   }
 
   /// Gets a ticket with a key.
@@ -72,6 +87,12 @@ extension KerberosRealm {
   }
 
   private func administer(_ request: [String]) async throws(KerberosRealmError) {
-    try await run(["kadmin.local", "-r", name] + request)
+    switch implementation {
+    case .mit:
+      try await run(["kadmin.local", "-r", name] + request)
+    case .heimdal(let root):
+      try await run(
+        KerberosRealmConfiguration.heimdalAdministration(root: root, folder: folder, realm: name) + request)
+    }
   }
 }

@@ -1,4 +1,5 @@
-/// A private MIT Kerberos realm in a temporary folder, with a key distribution centre on 127.0.0.1.
+/// A private Kerberos realm in a temporary folder, with a key distribution centre on 127.0.0.1: MIT's, or Heimdal's for
+/// tests.
 ///
 /// Nothing of the machine's own Kerberos is read or written. The centre and the folder go when ``stop()`` is called,
 /// and also when the process ends without it.
@@ -24,10 +25,16 @@ public final class KerberosRealm: Sendable {
   /// What a child needs in its environment to live in this realm.
   public let environment: [String: String]
 
+  let implementation: KerberosRealmConfiguration.Implementation
+
   private let centre: KeyDistributionCentre
 
-  private init(name: String, folder: String, port: Int, environment: [String: String], centre: KeyDistributionCentre) {
-    self.name = name
+  private init(
+    _ configuration: KerberosRealmConfiguration, folder: String, port: Int, environment: [String: String],
+    centre: KeyDistributionCentre
+  ) {
+    name = configuration.realm
+    implementation = configuration.implementation
     self.folder = folder
     self.port = port
     self.environment = environment
@@ -43,7 +50,7 @@ public final class KerberosRealm: Sendable {
       do throws(KerberosRealmError) {
         return try await attempt(configuration)
       } catch {
-        guard error.diagnostics.contains("Address already in use") else { throw error }
+        guard error.diagnostics.contains(KeyDistributionCentre.portIsTaken) else { throw error }
       }
     }
     return try await attempt(configuration)
@@ -88,13 +95,12 @@ public final class KerberosRealm: Sendable {
       try await write(configuration.libraryProfile(folder: folder, port: port), to: "\(folder)/krb5.conf")
       try await write(configuration.centreProfile(folder: folder, port: port), to: "\(folder)/kdc.conf")
       try await write("", to: "\(folder)/kadm5.acl")
-      try await Command(
-        arguments: ["kdb5_util", "create", "-r", configuration.realm, "-s", "-W", "-P", "throwaway"],
-        environment: environment
-      ).run()
-      let centre = try await KeyDistributionCentre.start(folder: folder, environment: environment)
-      return KerberosRealm(
-        name: configuration.realm, folder: folder, port: port, environment: environment, centre: centre)
+      for command in configuration.databaseCommands(folder: folder) {
+        try await Command(arguments: command, environment: environment).run()
+      }
+      let centre = try await KeyDistributionCentre.start(
+        configuration.centreProgram(folder: folder, port: port), folder: folder, environment: environment)
+      return KerberosRealm(configuration, folder: folder, port: port, environment: environment, centre: centre)
     } catch {
       // The centre's shell removes the folder when it got that far; again does no harm.
       _ = try? await Command(arguments: ["rm", "-rf", "--", folder]).run()

@@ -1,12 +1,22 @@
 /// What a private realm is like.
 public struct KerberosRealmConfiguration: Sendable {
+  /// Whose KDC and administration the realm has. Tickets are always obtained with MIT's `kinit`.
+  public enum Implementation: Sendable {
+    case mit
+    /// `root` is the folder where Debian's packages heimdal-kdc and heimdal-clients are unpacked: they cannot be installed
+    /// beside MIT's.
+    case heimdal(root: String)
+  }
+
+  public var implementation = Implementation.mit
+
   /// The realm's name.
   public var realm = "GARTER.TEST"
 
   /// The encryption types allowed, the preferred first, in the library's spelling; `nil` for the library's default.
   public var permittedEncryptionTypes: [String]?
 
-  /// Encryption types of the keys that the realm makes, in the library's spelling.
+  /// Encryption types of the keys that the realm makes, in the library's spelling. Heimdal makes what it always makes.
   public var keyEncryptionTypes = ["aes256-cts-hmac-sha1-96", "aes128-cts-hmac-sha1-96"]
 
   /// Host names of the realm; with a dot in front, all below it.
@@ -46,26 +56,5 @@ extension KerberosRealmConfiguration {
       \(domains.map { "  \($0) = \(realm)" }.joined(separator: "\n"))
 
       """
-  }
-
-  /// The text of `kdc.conf`.
-  func centreProfile(folder: String, port: Int) -> String {
-    """
-    [kdcdefaults]
-      kdc_listen = 127.0.0.1:\(port)
-      kdc_tcp_listen = 127.0.0.1:\(port)
-    [realms]
-      \(realm) = {
-        database_name = \(folder)/principal
-        key_stash_file = \(folder)/stash
-        acl_file = \(folder)/kadm5.acl
-        max_life = 24h
-        max_renewable_life = 24h
-        supported_enctypes = \(keyEncryptionTypes.map { "\($0):normal" }.joined(separator: " "))
-      }
-    [logging]
-      kdc = STDERR
-
-    """
   }
 }

@@ -1,6 +1,6 @@
 internal import Subprocess
 
-/// The realm's `krb5kdc`, a child that does not outlive this process.
+/// The realm's KDC, a child that does not outlive this process.
 ///
 /// A shell stands between: it reads its standard input, which ends when this process asks for it or is gone in
 /// whatever way, then ends the centre and removes the folder. The centre in turn dies with the shell.
@@ -12,15 +12,17 @@ final class KeyDistributionCentre: Sendable {
     PATH="$PATH:/usr/sbin:/sbin"
     trap '' INT HUP TERM PIPE
     mkfifo "$1/log.fifo" || exit
-    setpriv --pdeathsig KILL krb5kdc -n </dev/null >"$1/log.fifo" 2>&1 &
+    folder=$1 mark=$2
+    shift 2
+    setpriv --pdeathsig KILL "$@" </dev/null >"$folder/log.fifo" 2>&1 &
     centre=$!
-    exec 3<"$1/log.fifo"
+    exec 3<"$folder/log.fifo"
     while IFS= read -r line; do
       printf '%s\\n' "$line"
-      case $line in *"$2"*) break ;; esac
+      case $line in *"$mark"*) break ;; esac
     done <&3
     exec >/dev/null 2>&1
-    cat <&3 >"$1/kdc.log" &
+    cat <&3 >"$folder/kdc.log" &
     exec 3<&-
     cat
     kill -TERM "$centre"
@@ -28,11 +30,19 @@ final class KeyDistributionCentre: Sendable {
     watchdog=$!
     wait "$centre"
     kill -KILL "$watchdog"
-    rm -rf -- "$1"
+    rm -rf -- "$folder"
     """
 
-  /// What the centre logs once its sockets are open.
-  private static let readyMark = "commencing operation"
+  /// What a centre logs when its port is taken. MIT's ends then; Heimdal's goes on without it.
+  static let portIsTaken = "Address already in use"
+
+  /// How a centre is started.
+  struct Program: Sendable {
+    /// Has to stay in the foreground, and log to standard error.
+    var command: [String]
+    /// Part of the line that it logs once its sockets are open.
+    var readyMark: String
+  }
 
   private let stopRequest: AsyncStream<Never>.Continuation
   private let child: Task<Void, Never>
@@ -43,13 +53,13 @@ final class KeyDistributionCentre: Sendable {
   }
 
   /// Starts it and returns when it listens.
-  static func start(folder: String, environment: [String: String]) async throws(KerberosRealmError)
-    -> KeyDistributionCentre
-  {
+  static func start(
+    _ program: Program, folder: String, environment: [String: String]
+  ) async throws(KerberosRealmError) -> KeyDistributionCentre {
     let (stopped, stopRequest) = AsyncStream<Never>.makeStream()
     let (events, report) = AsyncStream<Event>.makeStream()
     let child = Task {
-      let ending = await supervise(folder: folder, environment: environment, until: stopped, report: report)
+      let ending = await supervise(program, folder: folder, environment: environment, until: stopped, report: report)
       report.yield(.ended(ending))
       report.finish()
     }
@@ -59,12 +69,12 @@ final class KeyDistributionCentre: Sendable {
       case .listens:
         return centre
       case .ended(let diagnostics):
-        throw KerberosRealmError(command: ["krb5kdc", "-n"], status: "did not start", diagnostics: diagnostics)
+        throw KerberosRealmError(command: program.command, status: "did not start", diagnostics: diagnostics)
       }
     }
     // The stream ends early only when this task is cancelled.
     await centre.stop()
-    throw KerberosRealmError(command: ["krb5kdc", "-n"], status: "cancelled", diagnostics: "")
+    throw KerberosRealmError(command: program.command, status: "cancelled", diagnostics: "")
   }
 
   /// Ends it, and returns when it is gone and the folder with it.
@@ -79,19 +89,20 @@ final class KeyDistributionCentre: Sendable {
   }
 
   private static func supervise(
-    folder: String, environment: [String: String], until stopped: AsyncStream<Never>,
+    _ program: Program, folder: String, environment: [String: String], until stopped: AsyncStream<Never>,
     report: AsyncStream<Event>.Continuation
   ) async -> String {
     do {
       let result = try await Subprocess.run(
-        .name("sh"), arguments: ["-c", supervisor, "sh", folder, readyMark],
+        .name("sh"), arguments: Arguments(["-c", supervisor, "sh", folder, program.readyMark] + program.command),
         environment: Command(arguments: [], environment: environment).children,
         input: .inputWriter, output: .sequence, error: .discarded
       ) { execution in
         var lines: [String] = []
         for try await line in execution.standardOutput.strings() {
           lines = lines.suffix(20) + [line]
-          guard line.contains(readyMark) else { continue }
+          guard line.contains(program.readyMark) else { continue }
+          if lines.contains(where: { $0.contains(portIsTaken) }) { break }
           report.yield(.listens)
           for await _ in stopped {}
         }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import GSSAPI
 import Platform
 
 @main
@@ -22,6 +23,7 @@ struct Garter: AsyncParsableCommand {
 
   static func main() async {
     StandardStream.occupyMissing()
+    KerberosEnvironment.watchConfiguration()
     // A reader that goes away is an error to report, not a reason to be killed.
     ignoreBrokenPipes()
     FreedMemory.keepForReuse()

@@ -1,4 +1,5 @@
 import ArgumentParser
+import GSSAPI
 import Platform
 
 @main
@@ -20,6 +21,7 @@ struct Garterd: AsyncParsableCommand {
     subcommands: [Run.self, Check.self, Passwd.self, Demo.self])
 
   static func main() async {
+    KerberosEnvironment.watchConfiguration()
     // A reader that goes away is an error to report, not a reason to be killed.
     ignoreBrokenPipes()
     await self.main(nil)

@@ -27,18 +27,16 @@ struct Run: AsyncParsableCommand {
 
   func run() async throws {
     var configuration = self.file.read()
-    let served = ServedPrincipals.read(configuration.kerberos)
-    if configuration.kerberos.replayCache == nil, let directory = Environment.get("STATE_DIRECTORY") {
-      // Where systemd lets the service write; the library's own choice would be a file in /var/tmp.
-      configuration.kerberos.replayCache = "\(directory)/replay"
-    }
+    self.file.placeReplayCache(&configuration)
+    let served = KerberosFiles(configuration.kerberos, createsReplayCache: true).report()
     FreedMemory.keepForReuse()
     // Each session needs two descriptors.
     _ = try? DescriptorLimit.raise()
     var logger = Logger(label: "garterd", factory: { StreamLogHandler.standardError(label: $0) })
     logger.logLevel = self.logLevel
     let server = ProxyServer(
-      configuration: configuration, served: served.text, logger: logger, restrictions: self.restrictions())
+      configuration: configuration, served: escaped(served.text, limit: 2_000), logger: logger,
+      restrictions: self.restrictions())
     let services = ServiceGroup(
       configuration: ServiceGroupConfiguration(
         services: [server], gracefulShutdownSignals: [.sigterm, .sigint], logger: Self.quiet))
@@ -46,7 +44,7 @@ struct Run: AsyncParsableCommand {
       try await services.run()
       endProcess(status: 0)
     } catch let error as SOCKSError {
-      self.fail("the keytab cannot be used: \(error)", .configuration)
+      self.fail(escaped(error.detail, limit: 2_000), .configuration)
     } catch let error as ConfigurationError {
       writeLine("\(error)", to: .errorOutput)
       endProcess(status: ExitStatus.configuration.rawValue)

@@ -53,11 +53,14 @@ public struct FileReadError: Error, Hashable, Sendable, CustomStringConvertible 
   public let reason: String
   /// What mends it.
   public let advice: String
+  /// There is no such file, though there may be its folder.
+  let isMissing: Bool
 
   public init(path: String, reason: String, advice: String) {
     self.path = path
     self.reason = reason
     self.advice = advice
+    isMissing = false
   }
 
   init(path: String, error: SystemError) {
@@ -68,7 +71,10 @@ public struct FileReadError: Error, Hashable, Sendable, CustomStringConvertible 
       case EISDIR: "name a file in it"
       default: "check the file and the disk it lies on"
       }
-    self.init(path: path, reason: error.description, advice: advice)
+    self.path = path
+    reason = error.description
+    self.advice = advice
+    isMissing = error.code == ENOENT
   }
 
   /// `cannot read PATH: reason (advice)`.

@@ -163,7 +163,10 @@ public struct GSSAcceptorSubnegotiation: Hashable, Sendable {
         self.state = .awaitingToken(round: round + 1)
         return .send(.authentication(token: token))
       case .complete(let attributes, let token):
-        if let violation = self.configuration.requirements.violation(of: attributes) { return self.fail(violation) }
+        if var violation = self.configuration.requirements.violation(of: attributes) {
+          violation.serviceClaimed = attributes.acceptorName
+          return self.fail(violation)
+        }
         self.state = .awaitingProtectionLevel(attributes)
         // "If no token is returned, a zero length token should be sent by the server" (section 3.6)
         return .send(.authentication(token: token ?? ByteBuffer()))

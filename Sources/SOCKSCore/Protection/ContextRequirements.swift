@@ -2,7 +2,7 @@
 /// ends have to look.
 public struct ContextRequirements: Hashable, Sendable {
   public var services: SecurityContextAttributes.Services
-  /// The encryption types allowed for the session key.
+  /// The encryption types allowed for the key that protects messages, and for the ticket's session key.
   public var encryptionTypes: Set<Int32>
   /// The service names served (`socks`, `rcmd`), each with some host name; nil on the client side, which names its target.
   public var servedNames: Set<String>?
@@ -42,8 +42,11 @@ public struct ContextRequirements: Hashable, Sendable {
       return SOCKSError(.contextTooWeak, "the context does not grant \(missing.names)")
     }
     guard let type = attributes.encryptionType, self.encryptionTypes.contains(type) else {
-      let type = attributes.encryptionType.map { "of encryption type \($0)" } ?? "of unknown encryption type"
-      return SOCKSError(.contextTooWeak, "the session key is \(type); only AES keys are accepted")
+      return self.weakness(of: "session key", type: attributes.encryptionType)
+    }
+    // The key for messages may be AES all the same (RFC 4537), but whoever finds this one has that one, too.
+    if let type = attributes.ticketSessionType, !self.encryptionTypes.contains(type) {
+      return self.weakness(of: "ticket's session key", type: type)
     }
     guard self.allowsAnonymous || !attributes.services.contains(.anonymous) else {
       return SOCKSError(.contextTooWeak, "the initiator is anonymous")
@@ -54,6 +57,24 @@ public struct ContextRequirements: Hashable, Sendable {
       }
     }
     return nil
+  }
+
+  private func weakness(of key: String, type: Int32?) -> SOCKSError {
+    let account = self.servedNames == nil ? "the gateway's account" : "this service's account"
+    return SOCKSError(
+      .contextTooWeak,
+      "the \(key) is \(type.map(Self.name(ofEncryptionType:)) ?? "of unknown encryption type"); only AES keys are "
+        + "accepted: give \(account) AES keys (in Active Directory set msDS-SupportedEncryptionTypes to 24, then change "
+        + "its password and the keytab), and allow AES at the client")
+  }
+
+  private static func name(ofEncryptionType type: Int32) -> String {
+    switch type {
+    case 1...3: "of encryption type \(type) (DES)"
+    case 16: "des3-cbc-sha1"
+    case 23: "arcfour-hmac (RC4)"
+    default: "of encryption type \(type)"
+    }
   }
 
   /// The service in `service/host@REALM`; nil for a principal without a host or with further components.

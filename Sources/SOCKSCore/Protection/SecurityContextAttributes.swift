@@ -22,8 +22,11 @@ public struct SecurityContextAttributes: Hashable, Sendable {
   public var services: Services
   /// The mechanism that protects messages, as the log shows it: `krb5`.
   public var mechanism: String
-  /// The Kerberos encryption type of the session key (RFC 3961 section 8); nil when the mechanism has none.
+  /// The Kerberos encryption type of the key that protects messages (RFC 3961 section 8); nil when the mechanism has none.
   public var encryptionType: Int32?
+  /// The Kerberos encryption type of the ticket's session key, under which the two ends agree on the key for messages; nil
+  /// when it is not known.
+  public var ticketSessionType: Int32?
   /// The initiator's name as displayed by the library, escapes and all.
   public var initiatorName: String
   /// The acceptor's name: for Kerberos the service principal of the ticket.
@@ -33,11 +36,12 @@ public struct SecurityContextAttributes: Hashable, Sendable {
 
   public init(
     services: Services, mechanism: String, encryptionType: Int32?, initiatorName: String, acceptorName: String,
-    lifetime: UInt32?
+    lifetime: UInt32?, ticketSessionType: Int32? = nil
   ) {
     self.services = services
     self.mechanism = mechanism
     self.encryptionType = encryptionType
+    self.ticketSessionType = ticketSessionType
     self.initiatorName = initiatorName
     self.acceptorName = acceptorName
     self.lifetime = lifetime

@@ -40,7 +40,9 @@ struct GatewaySurroundings: Sendable {
             "a session stays with the system's library; further ones are not told of",
             metadata: ["detail": "\(escaped(obstacle))"])
         }
-        let provider = try GSSAcceptorProvider(kerberos.acceptor, pool: pool, tokens: tokens)
+        let provider = try GSSAcceptorProvider(kerberos.acceptor, pool: pool, tokens: tokens) { warning in
+          logger.error("the keytab can be written by others", metadata: ["detail": "\(escaped(warning))"])
+        }
         return Acceptor(
           makeEstablishment: { provider.makeEstablishment(on: $0) }, engine: tokens.description)
       },

@@ -155,6 +155,7 @@ final class Session: ServerNegotiationDelegate {
   }
 
   func negotiationFailed(_ error: SOCKSError, phase: ServerNegotiation.Phase) {
+    self.record.serviceClaimed = error.serviceClaimed
     // Of a refused request the reason has been given already.
     self.settle(SessionEnd(error, from: .client, in: SessionPhase(phase)))
     self.abandonRequest()

@@ -20,6 +20,8 @@ struct SessionRecord {
   var level: ProtectionLevel?
   /// What makes and opens the tokens.
   var engine: String?
+  /// The service that the ticket of a failed login shows, unproved.
+  var serviceClaimed: String?
   var target: SOCKSAddress?
   /// The address that was connected to.
   var peer: SOCKSAddress?
@@ -56,6 +58,7 @@ struct SessionRecord {
       metadata["mechanism"] = "\(attributes.mechanism)"
       metadata["enctype"] = attributes.encryptionType.map { "\(Self.name(ofEncryptionType: $0))" }
     }
+    metadata["service_claimed"] = self.serviceClaimed.map { "\(Self.word($0))" }
     metadata["level"] = self.level.map { "\($0)" } ?? (self.compatibility.contains(.unprotected) ? "none" : nil)
     metadata["engine"] = self.engine.map { "\($0)" }
     if !self.compatibility.isEmpty {

@@ -114,7 +114,7 @@ extension TCPKeepalive {
 extension Configuration.Kerberos {
   var acceptor: GSSAcceptorProvider.Configuration {
     GSSAcceptorProvider.Configuration(
-      keytab: self.keytab, replayCache: self.replayCache.map { "file2:\($0)" },
+      keytab: self.keytab, services: self.services, replayCache: self.replayCache.map { "file2:\($0)" },
       allowsNegotiation: self.mechanisms.contains(.spnego))
   }
 }

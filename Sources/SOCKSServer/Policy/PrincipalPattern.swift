@@ -23,6 +23,9 @@ public struct PrincipalPattern: Hashable, Sendable {
       && zip(components, principal.components).allSatisfy { $0.matches($1) }
   }
 
+  /// The realm, where the pattern names just one.
+  public var literalRealm: [UInt8]? { realm.literal }
+
   /// Whether every principal of another pattern certainly matches this one.
   func covers(_ other: PrincipalPattern) -> Bool {
     other.components.count == components.count && realm.covers(other.realm)
@@ -40,6 +43,9 @@ struct OctetPattern: Hashable, Sendable {
       omittingEmptySubsequences: false, whereSeparator: { $0.octet == UInt8(ascii: "*") && !$0.isEscaped }
     ).map { $0.map(\.octet) }
   }
+
+  /// The only text that matches, where there is just one.
+  var literal: [UInt8]? { pieces.count == 1 ? pieces.first : nil }
 
   func matches(_ octets: [UInt8]) -> Bool {
     guard let first = pieces.first, let last = pieces.last, pieces.count > 1 else { return pieces.first == octets }

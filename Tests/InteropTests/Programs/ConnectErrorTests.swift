@@ -21,7 +21,10 @@ extension ProgramTests {
         // The realm knows it, the gateway does not serve it.
         garter.options = ["--service", "host"]
         try await self.expect(garter, 77, "refused the authentication as host/localhost")
-        #expect(try await gateway.sessions(4).last?.reason == "service-not-served")
+        let record = try await gateway.sessions(4).last
+        #expect(record?.reason == "service-not-served")
+        #expect(record?.metadata["service_claimed"] == "host/localhost@GARTER.TEST", "\(String(describing: record))")
+        #expect(record?.metadata["detail"]?.contains("kerberos.services does not name its service") == true)
       }
     }
 

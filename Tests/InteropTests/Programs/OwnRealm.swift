@@ -11,10 +11,12 @@ struct OwnRealm: Sendable {
   var userKeytab: String { "\(self.realm.folder)/alice.keytab" }
 
   static func lend<Result>(
-    libraryDefaults: [String: String] = [:], _ body: (OwnRealm) async throws -> Result
+    libraryDefaults: [String: String] = [:], implementation: KerberosRealmConfiguration.Implementation = .mit,
+    _ body: (OwnRealm) async throws -> Result
   ) async throws -> Result {
     var configuration = KerberosRealmConfiguration()
     configuration.libraryDefaults = libraryDefaults
+    configuration.implementation = implementation
     return try await KerberosRealm.withRealm(configuration) { realm in
       let own = OwnRealm(realm: realm)
       try await realm.addPrincipal(Self.service)

@@ -21,8 +21,10 @@ enum Programs {
   /// `Tests/InteropTests`.
   static var folder: String { parent(of: parent(of: #filePath)) }
 
+  /// The package's folder.
+  static var root: String { parent(of: parent(of: folder)) }
+
   private static func binary(_ name: String) throws -> String {
-    let root = parent(of: parent(of: folder))
     let builds = Environment.get("GARTER_BIN_DIR") ?? "\(root)/.build/release"
     let path = "\(builds)/\(name)"
     guard FileManager.default.isExecutableFile(atPath: path) else { throw MissingProgramError(path: path, name: name) }

@@ -35,6 +35,25 @@ import Testing
     #expect(violation?.detail.contains("MUTUAL, INTEG") == true)
   }
 
+  /// Also where the key for messages is AES: it was agreed on under this one.
+  @Test(arguments: [1, 3, 16, 23, 24, 0, -128])
+  func aWeakTicketIsRefusedWithWordsThatFixIt(type: Int32) {
+    var attributes = SecurityContextAttributes.strong
+    attributes.ticketSessionType = type
+    for requirements in [Self.server, ContextRequirements.initiator(level: .integrity)] {
+      let violation = requirements.violation(of: attributes)
+      #expect(violation == SOCKSError(.contextTooWeak))
+      #expect(violation?.detail.contains("msDS-SupportedEncryptionTypes") == true)
+    }
+  }
+
+  @Test(arguments: [17, 18, 19, 20])
+  func aTicketWithAnAESKeyIsTaken(type: Int32) {
+    var attributes = SecurityContextAttributes.strong
+    attributes.ticketSessionType = type
+    #expect(Self.server.violation(of: attributes) == nil)
+  }
+
   @Test(arguments: [17, 18, 19, 20])
   func anAESKeyIsTaken(type: Int32) {
     var attributes = SecurityContextAttributes.strong
