@@ -85,6 +85,8 @@ extension SOCKSError {
       case unsupportedCommand = "unsupported-command"
       case unsupportedAddressType = "unsupported-address-type"
       case refusedByRule = "refused-by-rule"
+      case malformedName = "malformed-name"
+      case nameServerFailed = "name-server-failed"
       case connectionRefused = "connection-refused"
       case hostUnreachable = "host-unreachable"
       case networkUnreachable = "network-unreachable"
@@ -164,6 +166,10 @@ extension SOCKSError.Code {
   public static let unsupportedAddressType = Self(base: .unsupportedAddressType)
   /// A rule of the gateway forbids it (reply X'02').
   public static let refusedByRule = Self(base: .refusedByRule)
+  /// What the request names cannot be the name of a host (reply X'04').
+  public static let malformedName = Self(base: .malformedName)
+  /// The resolver could not tell whether the name has addresses (reply X'04').
+  public static let nameServerFailed = Self(base: .nameServerFailed)
   /// The target refused the connection (reply X'05').
   public static let connectionRefused = Self(base: .connectionRefused)
   /// The target has no address, or does not answer (reply X'04').
@@ -193,7 +199,8 @@ extension SOCKSError.Code.Base {
       .messageRepeated, .messageOutOfSequence, .messageNotConfidential, .tooManyEmptyMessages, .methodNotOffered,
       .truncated:
       .peerViolation
-    case .noAcceptableMethod, .clearMessageWhereProtectionIsDue, .unsupportedCommand, .unsupportedAddressType:
+    case .noAcceptableMethod, .clearMessageWhereProtectionIsDue, .unsupportedCommand, .unsupportedAddressType,
+      .malformedName:
       .peerIncompatible
     case .contextTooWeak, .serviceNotServed, .levelNotAcceptable, .passwordRefused, .refusedByRule, .requestRefused,
       .abortReceived, .tooManySessions:
@@ -202,7 +209,7 @@ extension SOCKSError.Code.Base {
       .authorityUnreachable, .clockSkew:
       .securityLibrary
     case .connectionRefused, .hostUnreachable, .networkUnreachable, .targetFailed, .deadlinePassed, .connectionClosed,
-      .tooBusy:
+      .tooBusy, .nameServerFailed:
       .network
     case .valueOutOfRange:
       .localMisuse

@@ -2,11 +2,11 @@ import NIOCore
 import SOCKSCore
 import Synchronization
 
-/// The bridge's listener and its local connections, at most as many as the limit says.
+/// The bridge's listeners and its local connections, at most as many as the limit says.
 final class BridgeConnections: Sendable {
   private struct State {
-    var listener: (any Channel)?
-    var boundAddress: SOCKSAddress?
+    var listeners: [any Channel] = []
+    var boundAddresses: [SOCKSAddress] = []
     var channels: [ObjectIdentifier: any Channel] = [:]
     var nextNumber: UInt64 = 1
     var isStopped = false
@@ -19,12 +19,12 @@ final class BridgeConnections: Sendable {
 
   var count: Int { self.state.withLock { $0.channels.count } }
 
-  var boundAddress: SOCKSAddress? { self.state.withLock { $0.boundAddress } }
+  var boundAddresses: [SOCKSAddress] { self.state.withLock { $0.boundAddresses } }
 
-  func listening(_ listener: any Channel, at address: SOCKSAddress) {
+  func listening(_ listeners: [any Channel], at addresses: [SOCKSAddress]) {
     self.state.withLock {
-      $0.listener = listener
-      $0.boundAddress = address
+      $0.listeners = listeners
+      $0.boundAddresses = addresses
     }
   }
 
@@ -48,10 +48,10 @@ final class BridgeConnections: Sendable {
   }
 
   /// From now on nothing is added.
-  func stop() -> (listener: (any Channel)?, channels: [any Channel]) {
+  func stop() -> (listeners: [any Channel], channels: [any Channel]) {
     self.state.withLock { state in
       state.isStopped = true
-      return (state.listener, Array(state.channels.values))
+      return (state.listeners, Array(state.channels.values))
     }
   }
 }

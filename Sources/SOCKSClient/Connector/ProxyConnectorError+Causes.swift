@@ -53,6 +53,7 @@ extension ProxyConnectorError.Reason {
     case .noAcceptableMethod, .methodNotOffered: self = .methodNotAccepted
     case .contextTooWeak, .serviceNotServed: self = .contextTooWeak
     case .levelNotAcceptable: self = .levelNotAcceptable
+    case .malformedName: self = .targetNameMalformed
     case .requestRefused: self = .targetRefused
     case .deadlinePassed: self = .timedOut
     case .connectionClosed: self = .gatewayClosed

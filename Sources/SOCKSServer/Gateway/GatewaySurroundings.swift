@@ -19,8 +19,11 @@ struct GatewaySurroundings: Sendable {
 
   /// Acquires the acceptor's credential, and chooses the engine; it may take a moment.
   var acquireAcceptor: @Sendable (StepPool, Logger) throws -> Acceptor
-  /// Resolves a name, on a thread that may block; at most so many addresses.
+  /// Resolves a complete name, on a thread that may block; at most so many addresses. Fails with `hostUnreachable` where
+  /// there is no such name, with another code where nobody can say.
   var lookUp: @Sendable (String, Int) -> Result<[IPAddress], SOCKSError>
+  /// What the hosts file says of a name, on a thread that may block; no addresses where it does not know it.
+  var inHostsFile: @Sendable (String, Int) -> Result<[IPAddress], SOCKSError> = { _, _ in .success([]) }
   /// For penalties.
   var now: @Sendable () -> NIODeadline = { .now() }
   /// A number below the one given, which is at least 1.
@@ -43,6 +46,6 @@ struct GatewaySurroundings: Sendable {
         return Acceptor(
           makeEstablishment: { provider.makeEstablishment(on: $0) }, engine: tokens.description)
       },
-      lookUp: NameLookup.bySystem)
+      lookUp: NameLookup.bySystem, inHostsFile: NameLookup.inHostsFile)
   }
 }

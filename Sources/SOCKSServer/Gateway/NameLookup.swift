@@ -1,5 +1,4 @@
 import NIOCore
-import Platform
 import SOCKSCore
 import SOCKSGSSAPI
 import Synchronization
@@ -10,11 +9,14 @@ final class NameLookup: Sendable {
   private let timeout: TimeAmount
   private let maximumAddresses: Int
   private let turns: LookupTurns
-  private let lookUp: @Sendable (String, Int) -> Result<[IPAddress], SOCKSError>
+  private let sources: NameSources
 
-  /// - Parameter lookUp: may block; given the name and how many addresses are wanted at most.
+  /// - Parameters:
+  ///   - inHostsFile: see ``NameSources/inHostsFile``.
+  ///   - lookUp: see ``NameSources/lookUp``.
   init(
     _ configuration: Configuration, pool: StepPool,
+    inHostsFile: @escaping @Sendable (String, Int) -> Result<[IPAddress], SOCKSError> = { _, _ in .success([]) },
     lookUp: @escaping @Sendable (String, Int) -> Result<[IPAddress], SOCKSError>
   ) {
     self.pool = pool
@@ -24,23 +26,24 @@ final class NameLookup: Sendable {
       // One thread is always left for others.
       share: min(configuration.limits.lookupThreadsPerPrincipal, max(1, configuration.limits.lookupThreads - 1)),
       limit: configuration.limits.lookups)
-    self.lookUp = lookUp
+    self.sources = NameSources(lookUp: lookUp, inHostsFile: inHostsFile)
   }
 
-  /// The addresses of a name, in the resolver's order.
+  /// The first of a question's names that has addresses, with them in the resolver's order. The deadline is for all names of
+  /// the question together.
   ///
   /// A lookup that outlives its deadline keeps its thread until the resolver gives up. One that has not begun by then, or
   /// when its client goes, is never begun.
-  func addresses(of name: String, attempt: DialAttempt) -> EventLoopFuture<[IPAddress]> {
+  func answer(_ question: NameQuestion, attempt: DialAttempt) -> EventLoopFuture<NameAnswer> {
     let eventLoop = attempt.eventLoop
-    let promise = eventLoop.makePromise(of: [IPAddress].self)
+    let promise = eventLoop.makePromise(of: NameAnswer.self)
     let isWanted = Flag()
     var timer: Scheduled<Void>?
-    let settle: (Result<[IPAddress], SOCKSError>) -> Void = { result in
+    let settle: (Result<NameAnswer, SOCKSError>) -> Void = { result in
       guard isWanted.lower() else { return }
       timer?.cancel()
       switch result {
-      case .success(let addresses): promise.succeed(addresses)
+      case .success(let answer): promise.succeed(answer)
       case .failure(let error): promise.fail(error)
       }
     }
@@ -52,7 +55,7 @@ final class NameLookup: Sendable {
       {
         // Nobody may want it any more when its turn comes.
         guard isWanted.isUp else { return self.turns.end(attempt.identity) }
-        self.begin(name, isWanted: isWanted, attempt: attempt, settle)
+        self.begin(question, isWanted: isWanted, attempt: attempt, settle)
       }, eventLoop: eventLoop)
     let isAdmitted = self.turns.take(attempt.identity) {
       if eventLoop.inEventLoop { begin.value() } else { eventLoop.execute { begin.value() } }
@@ -62,29 +65,20 @@ final class NameLookup: Sendable {
   }
 
   private func begin(
-    _ name: String, isWanted: Flag, attempt: DialAttempt, _ settle: @escaping (Result<[IPAddress], SOCKSError>) -> Void
+    _ question: NameQuestion, isWanted: Flag, attempt: DialAttempt,
+    _ settle: @escaping (Result<NameAnswer, SOCKSError>) -> Void
   ) {
-    let (limit, lookUp, turns, identity) = (self.maximumAddresses, self.lookUp, self.turns, attempt.identity)
-    let isAdmitted = self.pool.submit(to: attempt.eventLoop) { () -> Result<[IPAddress], SOCKSError> in
+    let (limit, sources, turns, identity) = (self.maximumAddresses, self.sources, self.turns, attempt.identity)
+    let isAdmitted = self.pool.submit(to: attempt.eventLoop) { () -> Result<NameAnswer, SOCKSError> in
       defer { turns.end(identity) }
       guard isWanted.isUp else { return .failure(SOCKSError(.tooBusy)) }
-      return lookUp(name, limit)
+      return sources.answer(question, limit: limit)
     } completion: { result in
       settle(result ?? .failure(SOCKSError(.tooBusy, "the gateway is stopping")))
     }
     guard !isAdmitted else { return }
     turns.end(identity)
     settle(.failure(SOCKSError(.tooBusy, "too many names are being resolved")))
-  }
-
-  /// What the system's resolver says.
-  @Sendable static func bySystem(_ name: String, limit: Int) -> Result<[IPAddress], SOCKSError> {
-    do throws(AddressLookup.Failure) {
-      let addresses = try AddressLookup.addresses(of: name, limit: limit).compactMap(IPAddress.init(octets:))
-      return addresses.isEmpty ? .failure(SOCKSError(.hostUnreachable, "the name has no address")) : .success(addresses)
-    } catch {
-      return .failure(SOCKSError(.hostUnreachable, "\(error)"))
-    }
   }
 }
 

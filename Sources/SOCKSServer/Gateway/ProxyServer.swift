@@ -90,7 +90,10 @@ public final class ProxyServer: Service {
     do {
       let services = SessionServices(
         self.configuration, makeEstablishment: acceptor.makeEstablishment, passwords: passwords,
-        lookup: NameLookup(self.configuration, pool: lookups, lookUp: self.surroundings.lookUp), registry: registry,
+        lookup: NameLookup(
+          self.configuration, pool: lookups, inHostsFile: self.surroundings.inHostsFile,
+          lookUp: self.surroundings.lookUp),
+        registry: registry,
         defence: defence, descriptors: DescriptorBudget(total: plan.usable, connections: { registry.connections }),
         ownSockets: OwnSockets(addresses), now: .now(), logger: self.logger)
       try await listeners.startAccepting(services)

@@ -1,29 +1,40 @@
+import ProxySession
 import SOCKSCore
 
 extension Session {
   /// What the rules are asked; an error when the answer is known before anything is resolved.
-  func access(_ command: AccessCommand, to destination: SOCKSAddress) -> Result<AccessRequest, SOCKSError> {
+  func access(_ command: AccessCommand, to destination: SOCKSAddress) -> Result<RequestedTarget, SOCKSError> {
     guard let identity = self.identity else {
       return .failure(SOCKSError(.refusedByRule, "the principal's name cannot be read"))
     }
     guard case .address(let client)? = self.record.client?.host else {
       return .failure(SOCKSError(.refusedByRule, "the client has no address"))
     }
-    let host: TargetHost
-    var address: IPAddress?
-    switch destination.host {
-    case .address(let target): (host, address) = (.address(target), target)
-    case .name(let name): host = TargetHost(domainName: name.text)
+    let host = destination.host.converted
+    if case .malformed(let name) = host { return .failure(SOCKSError(name)) }
+    let target = RequestedTarget(
+      asked: destination.host,
+      AccessRequest(command: command, identity: identity, client: client, host: host, port: destination.port),
+      search: self.services.searchDomains
+    ) { access in
+      let address: IPAddress? = if case .address(let address) = access.host { address } else { nil }
+      let policy = self.policy(for: access, reaching: address)
+      guard case .refused(let decision) = policy.preliminaryDecision(for: access) else { return nil }
+      return decision
     }
-    let access = AccessRequest(
-      command: command, identity: identity, client: client, host: host, port: destination.port)
     // Who may not have it causes no query.
-    let policy = self.policy(for: access, reaching: address)
-    if case .refused(let decision) = policy.preliminaryDecision(for: access) {
+    if let (candidate, decision) = target.certainRefusal {
       self.record.rule = decision.rule
-      return .failure(SOCKSError(.refusedByRule, decision.description))
+      if command != .associate { self.judged(candidate.access, of: target) }
+      let hint = target.question.flatMap { $0.isLabelAlone ? "; \($0.labelHint)" : nil } ?? ""
+      return .failure(SOCKSError(.refusedByRule, decision.description + hint))
     }
-    return .success(access)
+    return .success(target)
+  }
+
+  /// Of the names that a target may stand for, the rules have been asked about this one.
+  func judged(_ access: AccessRequest, of target: RequestedTarget) {
+    self.record.resolvedName = target.judgedHost(access)
   }
 
   /// What the rules say to an address that a request leads to, with the gateway's own sockets as they are now.

@@ -20,6 +20,8 @@ struct SessionRecord {
   /// What makes and opens the tokens.
   var engine: String?
   var target: SOCKSAddress?
+  /// The host that the rules were asked about and that was resolved, where it is another than the target's.
+  var resolvedName: SOCKSHost?
   var reached: SOCKSAddress?
   /// Where BIND has listened.
   var bound: SOCKSAddress?
@@ -61,6 +63,7 @@ struct SessionRecord {
       metadata["compatibility"] = "\(self.compatibility.map(\.rawValue).sorted().joined(separator: ","))"
     }
     metadata["target"] = self.target.map { "\(Self.word($0.description))" }
+    metadata["resolved_name"] = self.resolvedName.map { "\(Self.word($0.description))" }
     metadata["reached"] = self.reached.map { "\($0)" }
     metadata["bound"] = self.bound.map { "\($0)" }
     if self.refusedPeers > 0 { metadata["refused_peers"] = "\(self.refusedPeers)" }

@@ -14,7 +14,7 @@ import Testing
       ),
       (
         "0000 00 03 01 61 ffff",
-        UDPRequestHeader(destination: SOCKSAddress(host: .name(try DomainName("a")), port: 65_535))
+        UDPRequestHeader(destination: SOCKSAddress(host: .name(try HostName("a")), port: 65_535))
       ),
     ]
   }

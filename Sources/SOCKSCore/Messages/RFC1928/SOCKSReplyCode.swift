@@ -42,7 +42,7 @@ extension SOCKSReplyCode {
     case .unsupportedAddressType: self = .addressTypeNotSupported
     case .connectionRefused: self = .connectionRefused
     case .networkUnreachable: self = .networkUnreachable
-    case .hostUnreachable, .deadlinePassed: self = .hostUnreachable
+    case .hostUnreachable, .deadlinePassed, .malformedName, .nameServerFailed: self = .hostUnreachable
     default: self = .generalFailure
     }
   }

@@ -47,8 +47,7 @@ final class Penalties: Sendable {
   }
 
   private func isExempt(_ address: IPAddress) -> Bool {
-    let address = address.unmapped
-    return self.configuration.exempt.contains { $0.contains(address) }
+    self.configuration.exempt.contains { $0.contains(address) }
   }
 
   private func penalty(for kind: FailureKind) -> TimeAmount {

@@ -6,7 +6,6 @@ struct SourceNetwork: Hashable, Sendable, CustomStringConvertible {
   private let network: IPNetwork
 
   init(of address: IPAddress, ipv6Prefix: Int) {
-    let address = address.unmapped
     let prefix = address.bitWidth == 128 ? ipv6Prefix : address.bitWidth
     self.network = IPNetwork(address, prefixLength: prefix) ?? IPNetwork(address)
   }
