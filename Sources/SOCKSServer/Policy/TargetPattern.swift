@@ -41,7 +41,8 @@ public struct NamePattern: Hashable, Sendable, CustomStringConvertible {
     let ascii = try ASCIIName.converted(text)
     coversSubdomains = ascii.utf8.starts(with: "*.".utf8)
     do throws(MalformedName) {
-      name = try HostName(ascii.utf8.dropFirst(coversSubdomains ? 2 : 0))
+      // In one spelling, so that equal patterns are equal.
+      name = try HostName(HostName(ascii.utf8.dropFirst(coversSubdomains ? 2 : 0)).bytes)
     } catch {
       throw ValueError(
         "expected *, a name such as example.com or *.example.com, an address or a network, not \(quoted(text)): \(error)"

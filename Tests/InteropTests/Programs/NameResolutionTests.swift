@@ -67,7 +67,7 @@ extension ProgramTests {
         dnsmasq=$!
         "$garterd" run --config "$folder/garterd.yaml" 2>"$folder/log" &
         garterd=$!
-        trap "kill $dnsmasq $garterd" EXIT
+        trap "kill $dnsmasq $garterd 2>/dev/null || true" EXIT
         for attempt in $(seq 200); do
           grep -q listening "$folder/log" && grep -q started "$folder/queries" && break
           sleep 0.05
