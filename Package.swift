@@ -59,8 +59,9 @@ let package = Package(
     // The system's other corners.
     .systemLibrary(name: "CLibYAML"),
     .systemLibrary(name: "CLibCrypt"),
+    .systemLibrary(name: "CLibIDN2"),
     .systemLibrary(name: "CMalloc"),
-    .target(name: "Platform", dependencies: ["CLibYAML", "CLibCrypt", "CMalloc"], swiftSettings: settings),
+    .target(name: "Platform", dependencies: ["CLibYAML", "CLibCrypt", "CLibIDN2", "CMalloc"], swiftSettings: settings),
 
     // Channel handlers, and the adapter that runs GSS contexts for them.
     .target(name: "SOCKSNIO", dependencies: ["SOCKSCore", nioCore], swiftSettings: settings),

@@ -23,7 +23,7 @@ enum Policy {
     guard let alice = Principal("alice@GARTER.TEST") else { throw PieceError("no principal") }
     let request = AccessRequest(
       command: .connect, identity: Identity(alice), client: .v4(0xc000_0263),
-      host: TargetHost(domainName: "www.last.example.com"), port: 8_080)
+      host: try SOCKSHost("www.last.example.com"), port: 8_080)
     for _ in 0..<times {
       guard case .dependsOnAddress = policy.preliminaryDecision(for: request),
         policy.decision(for: request, reaching: .v4(0xc000_0201)).rule?.index == 99

@@ -9,14 +9,10 @@ extension SocketAddress {
 }
 
 extension IPAddress {
-  /// The IP address in a socket address, an IPv4-mapped one as IPv4; nil for a Unix socket's.
+  /// The IP address in a socket address; nil for a Unix socket's.
   public init?(_ address: SocketAddress) {
-    guard let text = address.ipAddress, let parsed = IPAddress(text) else { return nil }
-    if case .v6(high: 0, let low) = parsed, low >> 32 == 0xffff {
-      self = .v4(UInt32(low & 0xffff_ffff))
-    } else {
-      self = parsed
-    }
+    guard let text = address.ipAddress else { return nil }
+    self.init(text)
   }
 }
 

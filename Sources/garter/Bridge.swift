@@ -33,8 +33,10 @@ struct Bridge: AsyncParsableCommand {
 
   @Option(
     name: .shortAndLong,
-    help: ArgumentHelp("Where to listen: a loopback address. Port 0: any free one.", valueName: "address:port"))
-  var listen: String = "127.0.0.1:1080"
+    help: ArgumentHelp(
+      "Where to listen: a loopback address, or localhost for both of them. Port 0: any free one. May be repeated. "
+        + "Default: 127.0.0.1:1080.", valueName: "address:port"))
+  var listen: [String] = []
 
   @Option(help: ArgumentHelp("Connections at a time.", valueName: "count"))
   var maximumConnections: Int = 512
@@ -51,9 +53,11 @@ struct Bridge: AsyncParsableCommand {
   func validate() throws { _ = try self.bridgeConfiguration() }
 
   private func bridgeConfiguration() throws -> SOCKSClient.Bridge.Configuration {
-    let listen: SOCKSAddress
+    let listen: [SOCKSAddress]
     do {
-      listen = try SOCKSAddress(parsing: self.listen, defaultPort: 1080)
+      listen = try (self.listen.isEmpty ? ["127.0.0.1:1080"] : self.listen).map { text throws(SOCKSError) in
+        try SOCKSAddress(parsing: text, defaultPort: 1080)
+      }
     } catch {
       throw ValidationError("--listen: \(error.detail)")
     }
@@ -78,9 +82,9 @@ struct Bridge: AsyncParsableCommand {
       try self.gatewayOptions.configuration(), pool: pool, tokens: self.gatewayOptions.tokens)
     do {
       let bridge = try SOCKSClient.Bridge(try self.bridgeConfiguration(), connector: connector, logger: logger)
-      let bound = try await bridge.listen()
+      try await bridge.listen()
       writeLine(
-        "garter: listening on \(bound), through \(escaped(self.gatewayOptions.gateway)) "
+        "garter: listening on \(bridge.addresses.map(\.description).joined(separator: " and ")), through \(escaped(self.gatewayOptions.gateway)) "
           + "as a client of \(connector.configuration.targetName)", to: .errorOutput)
       let services = ServiceGroup(
         configuration: ServiceGroupConfiguration(

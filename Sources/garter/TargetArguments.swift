@@ -1,4 +1,5 @@
 import ArgumentParser
+import ProxySession
 import SOCKSClient
 import SOCKSCore
 
@@ -16,14 +17,11 @@ struct TargetArguments: ParsableArguments {
     guard let port = UInt16(decimal: self.port), port > 0 else {
       throw ValidationError("'\(escaped(self.port))' is not a port from 1 to 65535")
     }
-    // Brackets are common in places where host and port are written together.
-    let text =
-      self.target.hasPrefix("[") && self.target.hasSuffix("]")
-      ? String(self.target.dropFirst().dropLast()) : self.target
     do {
-      return SOCKSAddress(host: try SOCKSHost(text), port: port)
+      // Brackets are common in places where host and port are written together; they mean the literal.
+      return try SOCKSAddress(host: SOCKSHost(self.target), port: port).converted()
     } catch {
-      throw ValidationError("the target's name: \(error.detail)")
+      throw ValidationError("the target: \(error.detail)")
     }
   }
 }

@@ -36,7 +36,9 @@ struct UDP: AsyncParsableCommand {
 
   @Option(
     name: .shortAndLong,
-    help: ArgumentHelp("Take datagrams on this loopback address. Port 0: any free one.", valueName: "address:port"))
+    help: ArgumentHelp(
+      "Take datagrams on this loopback address, or on both of localhost. Port 0: any free one.",
+      valueName: "address:port"))
   var listen: String?
 
   @Option(help: ArgumentHelp("With --listen: how long a sender may be silent.", valueName: "seconds"))
@@ -115,9 +117,9 @@ struct UDP: AsyncParsableCommand {
     configuration.maximumSenders = self.maximumSenders
     do {
       let forward = try DatagramForward(configuration, connector: connector, logger: logger)
-      let bound = try await forward.listen()
+      try await forward.listen()
       writeLine(
-        "garter: listening on \(bound) for datagrams to \(escaped(target.description)), through "
+        "garter: listening on \(forward.addresses.map(\.description).joined(separator: " and ")) for datagrams to \(escaped(target.description)), through "
           + "\(escaped(self.gatewayOptions.gateway)) as a client of \(connector.configuration.targetName)",
         to: .errorOutput)
       let services = ServiceGroup(

@@ -38,7 +38,7 @@ struct WordsTests {
   }
 
   @Test func namesAndTextsAreEscaped() throws {
-    let host = SOCKSHost.name(try DomainName("gate.test"))
+    let host = SOCKSHost.name(try HostName("gate.test"))
     let configuration = ProxyConnector.Configuration(
       gateway: SOCKSAddress(host: host, port: 1), target: .principal("socks\u{1b}[31m@A\n"))
     for code in [SOCKSError.Code.unknownService, .abortReceived, .contextFailed] {

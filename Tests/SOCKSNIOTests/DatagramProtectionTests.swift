@@ -151,7 +151,7 @@ import Testing
     var ends = try Ends()
     let headers = [
       Self.header, UDPRequestHeader(destination: SOCKSAddress(.v6(high: 1, low: 2), port: 3)),
-      UDPRequestHeader(destination: SOCKSAddress(host: .name(try DomainName("example.org")), port: 4)),
+      UDPRequestHeader(destination: SOCKSAddress(host: .name(try HostName("example.org")), port: 4)),
     ]
     for header in headers {
       let plaintext = Self.plaintext([], header)

@@ -1,5 +1,6 @@
 import NIOCore
 import NIOPosix
+import ProxySession
 import SOCKSCore
 import SOCKSNIO
 
@@ -59,6 +60,8 @@ final class AssociationSession {
     do throws(DatagramDrop) {
       guard self.state == .open, self.socket.isActive else { throw .notSent }
       guard self.socket.isWritable else { throw .queueFull }
+      let target = SOCKSAddress(host: target.host.converted, port: target.port)
+      if case .malformed = target.host { throw .malformedName }
       var datagram = ByteBuffer()
       try self.datagrams.protect(data, header: UDPRequestHeader(destination: target), into: &datagram)
       let sent = self.eventLoop.makePromise(of: Void.self)
@@ -94,6 +97,7 @@ final class AssociationSession {
       guard SOCKSAddress(envelope.remoteAddress) == self.relay else { throw .foreignSource }
       let (header, data) = try self.datagrams.open(envelope.data)
       guard header.fragment == 0x00 else { throw .fragment }
+      if case .malformed = header.destination.host { throw .malformedHeader }
       self.onDatagram(ProxiedDatagram(source: header.destination, data: data))
     } catch {
       self.counts.count(error)

@@ -5,8 +5,8 @@ public import SOCKSCore
 extension Bridge {
   /// Where to listen, and what to allow.
   public struct Configuration: Hashable, Sendable {
-    /// A loopback address, or `localhost`; with port 0 the system chooses one.
-    public var listen: SOCKSAddress
+    /// Loopback addresses, or `localhost` for both of them; with port 0 the system chooses one. At least one.
+    public var listen: [SOCKSAddress]
 
     /// Whose processes may connect.
     public var user: UserID
@@ -27,6 +27,13 @@ extension Bridge {
     public init(
       listen: SOCKSAddress = SOCKSAddress(.v4(0x7F00_0001), port: 1080), user: UserID = currentUserID()
     ) {
+      self.init(listen: [listen], user: user)
+    }
+
+    /// - Parameters:
+    ///   - listen: loopback addresses, or `localhost`.
+    ///   - user: by default the user of this process.
+    public init(listen: [SOCKSAddress], user: UserID = currentUserID()) {
       self.listen = listen
       self.user = user
       self.maximumConnections = 512

@@ -17,7 +17,7 @@ public final class Bridge: Service {
   private let connector: ProxyConnector
   private let group: any EventLoopGroup
   private let logger: Logger
-  private let address: IPAddress
+  private let endpoints: LoopbackEndpoints
   private let connections: BridgeConnections
   /// For what strangers can cause.
   private let lines: RepeatedLines
@@ -25,18 +25,12 @@ public final class Bridge: Service {
   /// - Parameters:
   ///   - connector: how connections are made; called on the event loop of each local connection.
   ///   - group: where all channels run.
-  /// - Throws: ``BridgeError`` when the address is not a loopback address.
+  /// - Throws: ``BridgeError`` when an address is not a loopback address.
   public init(
     _ configuration: Configuration, connector: ProxyConnector, logger: Logger,
     group: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton
   ) throws(BridgeError) {
-    guard let address = configuration.listen.host.loopbackAddress else {
-      throw BridgeError(
-        .notLoopback,
-        "the bridge listens on loopback addresses only, not on \(escaped(configuration.listen.host.description)): "
-          + "everybody who can connect would act with your ticket")
-    }
-    self.address = address
+    self.endpoints = try LoopbackEndpoints(configuration.listen, what: "the bridge", who: "connect")
     self.configuration = configuration
     self.connector = connector
     self.group = group
@@ -50,28 +44,24 @@ public final class Bridge: Service {
 
   /// Begins to listen; ``run()`` does so if it has not been done. A second call gives the same answer.
   ///
-  /// - Returns: the address with the real port.
+  /// - Returns: the first of ``addresses``.
   /// - Throws: ``BridgeError``.
   @discardableResult
   public func listen() async throws -> SOCKSAddress {
-    if let bound = self.connections.boundAddress { return bound }
-    do {
-      let log = ListenerLog(self.logger)
-      let listener = try await ReopeningListener.open(
-        at: try SocketAddress(ipAddress: self.address.description, port: Int(self.configuration.listen.port)), log: log
-      ) { self.bootstrap(log).bind(to: $0) }
-      try await listener.startAccepting()
-      let port = listener.address.port.flatMap(UInt16.init(exactly:)) ?? self.configuration.listen.port
-      let bound = SOCKSAddress(self.address, port: port)
-      self.connections.listening(listener, at: bound)
-      return bound
-    } catch {
-      let listen = SOCKSAddress(self.address, port: self.configuration.listen.port)
-      throw BridgeError(.cannotListen, "cannot listen on \(listen): \(escaped("\(error)"))")
+    if let bound = self.connections.boundAddresses.first { return bound }
+    let log = ListenerLog(self.logger)
+    let listeners = try await self.endpoints.open { address in
+      try await ReopeningListener.open(at: address, log: log) { self.bootstrap(log, at: $0).bind(to: $0) }
+    } address: { $0.address } close: { await $0.close() }
+    for listener in listeners { try await listener.startAccepting() }
     }
+    let bound = listeners.compactMap { SOCKSAddress($0.address) }
+    self.connections.listening(listeners, at: bound)
+    guard let first = bound.first else { throw BridgeError(.cannotListen, "no address to listen on was given") }
+    return first
   }
 
-  private func bootstrap(_ log: ListenerLog) -> ServerBootstrap {
+  private func bootstrap(_ log: ListenerLog, at address: SocketAddress) -> ServerBootstrap {
     let ledger = self.connections.ledger
     return ServerBootstrap(group: self.group)
       .serverChannelOption(.backlog, value: 128)
@@ -81,6 +71,7 @@ public final class Bridge: Service {
       .serverChannelOption(.maxMessagesPerRead, value: 1)
       .serverChannelInitializer { channel in
         channel.eventLoop.makeCompletedFuture {
+          if let address = IPAddress(address) { try IPv6Only.apply(to: channel, boundTo: address) }
           try channel.pipeline.syncOperations.addHandlers(AcceptPauseHandler(log: log), AcceptLimitHandler(ledger))
         }
       }
@@ -93,6 +84,10 @@ public final class Bridge: Service {
         channel.eventLoop.makeCompletedFuture { try self.accept(channel) }
       }
   }
+
+  /// Where the bridge listens, with the real ports: each address of the configuration, and for `localhost` both loopback
+  /// addresses with the same port. Empty before ``listen()``.
+  public var addresses: [SOCKSAddress] { self.connections.boundAddresses }
 
   /// Listens until a graceful shutdown or the task's cancellation; then takes no new connections, lets those there are
   /// go on for the drain limit, and closes them.
@@ -118,7 +113,7 @@ public final class Bridge: Service {
         try? await gracefulShutdown()
         return nil
       }
-      if let listener = self.connections.listener { tasks.addTask { await listener.loss() } }
+      for listener in self.connections.listeners { tasks.addTask { await listener.loss() } }
       defer { tasks.cancelAll() }
       return await tasks.next() ?? nil
     }
@@ -132,8 +127,8 @@ public final class Bridge: Service {
   ///
   /// - Parameter drain: the limit; nil for the configuration's.
   public func stop(drain: TimeAmount? = nil) async {
-    let (listener, channels) = self.connections.stop()
-    await listener?.close()
+    let (listeners, channels) = self.connections.stop()
+    for listener in listeners { await listener.close() }
     guard !channels.isEmpty else { return }
     self.logger.debug("waiting for connections to end", metadata: ["count": "\(channels.count)"])
     let loop = self.group.any()

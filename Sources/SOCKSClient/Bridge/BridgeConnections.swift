@@ -3,11 +3,11 @@ import ProxySession
 import SOCKSCore
 import Synchronization
 
-/// The bridge's listener and its local connections, at most as many as its ledger has capacity for.
+/// The bridge's listeners and its local connections, at most as many as its ledger has capacity for.
 final class BridgeConnections: Sendable {
   private struct State {
-    var listener: ReopeningListener?
-    var boundAddress: SOCKSAddress?
+    var listeners: [ReopeningListener] = []
+    var boundAddresses: [SOCKSAddress] = []
     var channels: [ObjectIdentifier: any Channel] = [:]
     var nextNumber: UInt64 = 1
     var isStopped = false
@@ -21,14 +21,14 @@ final class BridgeConnections: Sendable {
 
   var count: Int { self.state.withLock { $0.channels.count } }
 
-  var boundAddress: SOCKSAddress? { self.state.withLock { $0.boundAddress } }
+  var boundAddresses: [SOCKSAddress] { self.state.withLock { $0.boundAddresses } }
 
-  var listener: ReopeningListener? { self.state.withLock { $0.listener } }
+  var listeners: [ReopeningListener] { self.state.withLock { $0.listeners } }
 
-  func listening(_ listener: ReopeningListener, at address: SOCKSAddress) {
+  func listening(_ listeners: [ReopeningListener], at addresses: [SOCKSAddress]) {
     self.state.withLock {
-      $0.listener = listener
-      $0.boundAddress = address
+      $0.listeners = listeners
+      $0.boundAddresses = addresses
     }
   }
 
@@ -59,10 +59,10 @@ final class BridgeConnections: Sendable {
   var isTimeUp: Bool { self.state.withLock { $0.isTimeUp } }
 
   /// From now on nothing is added.
-  func stop() -> (listener: ReopeningListener?, channels: [any Channel]) {
+  func stop() -> (listeners: [ReopeningListener], channels: [any Channel]) {
     self.state.withLock { state in
       state.isStopped = true
-      return (state.listener, Array(state.channels.values))
+      return (state.listeners, Array(state.channels.values))
     }
   }
 }

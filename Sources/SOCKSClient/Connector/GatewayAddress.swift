@@ -1,3 +1,4 @@
+import ProxySession
 public import SOCKSCore
 
 extension SOCKSAddress {
@@ -12,7 +13,12 @@ extension SOCKSAddress {
       throw SOCKSError(.valueOutOfRange, "'\(escaped(text))' does not end in a port from 0 to 65535")
     }
     let isBracketed = text.hasPrefix("[")
-    let parsed = try SOCKSHost(String(host))
+    let parsed: SOCKSHost
+    do throws(SOCKSError) {
+      parsed = try SOCKSAddress(host: SOCKSHost(String(host)), port: port).converted().host
+    } catch {
+      throw SOCKSError(.valueOutOfRange, error.detail)
+    }
     if isBracketed, case .name = parsed {
       throw SOCKSError(.valueOutOfRange, "'\(escaped(host))' is not an IPv6 address")
     }

@@ -52,9 +52,8 @@ extension SOCKSHost {
   /// `0.0.0.0` or `::`.
   var isUnspecified: Bool {
     switch self {
-    case .address(.v4(let value)): value == 0
-    case .address(.v6(let high, let low)): high == 0 && low == 0
-    case .name: false
+    case .address(let address): address.isUnspecified
+    case .name, .unconverted, .malformed: false
     }
   }
 }

@@ -1,5 +1,6 @@
 import NIOCore
 import NIOPosix
+import ProxySession
 import SOCKSCore
 import SOCKSNIO
 
@@ -14,10 +15,18 @@ extension ProxyConnector {
     announcement: (@Sendable (any Channel, ClientNegotiationHandler.Outcome) -> Void)? = nil,
     _ established: EventLoopPromise<ProxiedChannel>
   ) {
+    var request = request
+    do throws(SOCKSError) {
+      // What is sent is ASCII: what the gateway judges does not depend on its library.
+      request.destination = try request.destination.converted()
+    } catch {
+      return established.fail(ProxyConnectorError(negotiating: error, self.configuration, request: request))
+    }
+    let asked = request
     self.dial(attempt).whenComplete { result in
       switch result {
       case .success(let channel):
-        self.negotiate(request, on: channel, attempt: attempt, announcement: announcement, established)
+        self.negotiate(asked, on: channel, attempt: attempt, announcement: announcement, established)
       case .failure(let error):
         established.fail(error)
       }

@@ -63,6 +63,7 @@ extension ProxyConnectorError.Reason {
     case .noAcceptableMethod, .methodNotOffered: self = .methodNotAccepted
     case .contextTooWeak, .serviceNotServed: self = .contextTooWeak
     case .levelNotAcceptable: self = .levelNotAcceptable
+    case .malformedName: self = .targetNameMalformed
     case .requestRefused: self = .targetRefused
     case .timedOut, .stepTimedOut: self = .timedOut
     case .connectionClosed, .connectionLost: self = .gatewayClosed

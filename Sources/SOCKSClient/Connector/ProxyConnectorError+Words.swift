@@ -35,6 +35,8 @@ extension ProxyConnectorError: CustomStringConvertible {
       return "\(gateway) cannot be used safely\(self.because)"
     case .levelNotAcceptable:
       return "\(gateway) does not agree to the protection level\(self.because)"
+    case .targetNameMalformed:
+      return "cannot \(self.requestWords): \(self.detail)"
     case .targetRefused:
       return "\(gateway) cannot \(self.requestWords): \(self.replyWords)"
     case .timedOut:

@@ -8,7 +8,8 @@ public struct ProxyConnectorError: Error, Sendable, Hashable {
       case gatewayNotFound, gatewayRefusedConnection, gatewayUnreachable, gatewayTimedOut
       case noTicket, ticketExpired, unknownService, kdcUnreachable, clockSkew, kerberosFailed
       case gatewayRefusedAuthentication, methodNotAccepted, contextTooWeak, levelNotAcceptable
-      case targetRefused, timedOut, gatewayClosed, protocolViolated, tooBusy, localFailure, internalError
+      case targetNameMalformed, targetRefused, timedOut, gatewayClosed, protocolViolated, tooBusy, localFailure
+      case internalError
     }
 
     let base: Base
@@ -41,6 +42,8 @@ public struct ProxyConnectorError: Error, Sendable, Hashable {
     public static let contextTooWeak = Self(base: .contextTooWeak)
     /// The gateway answered with a level that the user does not accept.
     public static let levelNotAcceptable = Self(base: .levelNotAcceptable)
+    /// What the target is called cannot be the name of a host; the gateway was not asked.
+    public static let targetNameMalformed = Self(base: .targetNameMalformed)
     /// The gateway answered the request with a failure: see ``ProxyConnectorError/replyCode``.
     public static let targetRefused = Self(base: .targetRefused)
     /// The negotiation took too long.
@@ -99,7 +102,7 @@ extension ProxyConnectorError {
   public var localReplyCode: SOCKSReplyCode {
     if let code = self.replyCode, code != .succeeded { return code }
     switch self.reason.base {
-    case .gatewayNotFound, .gatewayTimedOut: return .hostUnreachable
+    case .gatewayNotFound, .gatewayTimedOut, .targetNameMalformed: return .hostUnreachable
     case .gatewayUnreachable: return .networkUnreachable
     case .timedOut: return .hostUnreachable
     case .gatewayRefusedConnection, .noTicket, .ticketExpired, .unknownService, .kdcUnreachable, .clockSkew,

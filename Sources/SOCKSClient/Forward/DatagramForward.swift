@@ -16,8 +16,8 @@ public final class DatagramForward: Service {
   private let connector: ProxyConnector
   private let eventLoop: any EventLoop
   private let logger: Logger
-  private let address: IPAddress
-  private let socket = Mutex<(any Channel, SOCKSAddress)?>(nil)
+  private let endpoints: LoopbackEndpoints
+  private let sockets = Mutex<[any Channel]>([])
 
   /// - Parameters:
   ///   - connector: how associations are made.
@@ -27,13 +27,7 @@ public final class DatagramForward: Service {
     _ configuration: Configuration, connector: ProxyConnector, logger: Logger,
     group: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton
   ) throws(BridgeError) {
-    guard let address = configuration.listen.host.loopbackAddress else {
-      throw BridgeError(
-        .notLoopback,
-        "garter listens on loopback addresses only, not on \(escaped(configuration.listen.host.description)): "
-          + "everybody who can send there would act with your ticket")
-    }
-    self.address = address
+    self.endpoints = try LoopbackEndpoints([configuration.listen], what: "garter", who: "send there")
     self.configuration = configuration
     self.connector = connector
     self.eventLoop = group.any()
@@ -42,26 +36,38 @@ public final class DatagramForward: Service {
 
   /// Begins to listen; ``run()`` does so if it has not been done. A second call gives the same answer.
   ///
-  /// - Returns: the address with the real port.
+  /// - Returns: the first of ``addresses``.
   /// - Throws: ``BridgeError``.
   @discardableResult
   public func listen() async throws -> SOCKSAddress {
-    if let (_, bound) = self.socket.withLock({ $0 }) { return bound }
-    let listen = SOCKSAddress(self.address, port: self.configuration.listen.port)
-    do {
-      let socket = try await DatagramSocket.bind(
-        to: SocketAddress(self.address, port: listen.port), on: self.eventLoop
-      ).get()
-      try await self.eventLoop.submit {
-        try socket.pipeline.syncOperations.addHandler(
-          DatagramForwardHandler(self.configuration, connector: self.connector, logger: self.logger))
-      }.get()
-      let bound = socket.localAddress.flatMap(SOCKSAddress.init) ?? listen
-      self.socket.withLock { $0 = (socket, bound) }
-      return bound
-    } catch {
-      throw BridgeError(.cannotListen, "cannot listen on \(listen): \(escaped("\(error)"))")
+    if let bound = self.addresses.first { return bound }
+    // One table for all of them: the limit on senders is for both together.
+    let table = NIOLoopBoundBox.makeBoxSendingValue(ForwardedSenders(), eventLoop: self.eventLoop)
+    let sockets = try await self.endpoints.open { address in
+      let socket = try await DatagramSocket.bind(to: address, on: self.eventLoop).get()
+      do {
+        try await self.eventLoop.submit {
+          try socket.pipeline.syncOperations.addHandler(
+            DatagramForwardHandler(
+              self.configuration, connector: self.connector, senders: table.value, logger: self.logger))
+        }.get()
+      } catch {
+        try? await socket.close()
+        throw error
+      }
+      return socket
     }
+    self.sockets.withLock { $0 = sockets }
+    guard let first = self.addresses.first else {
+      throw BridgeError(.cannotListen, "the local socket has no address")
+    }
+    return first
+  }
+
+  /// Where datagrams are taken, with the real port: for `localhost` both loopback addresses with the same one. Empty before
+  /// ``listen()``.
+  public var addresses: [SOCKSAddress] {
+    self.sockets.withLock { $0.compactMap { $0.localAddress.flatMap(SOCKSAddress.init) } }
   }
 
   /// Listens until a graceful shutdown or the task's cancellation; all associations end then.
@@ -77,7 +83,6 @@ public final class DatagramForward: Service {
 
   /// Ends all associations and gives the port back.
   public func stop() async {
-    guard let (socket, _) = self.socket.withLock({ $0 }) else { return }
-    try? await socket.close()
+    for socket in self.sockets.withLock({ $0 }) { try? await socket.close() }
   }
 }

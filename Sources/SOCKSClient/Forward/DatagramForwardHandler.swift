@@ -16,7 +16,11 @@ final class DatagramForwardHandler: ChannelInboundHandler {
   private let configuration: DatagramForward.Configuration
   private let connector: ProxyConnector
   private let logger: Logger
-  private var senders: [SocketAddress: ForwardedSender] = [:]
+  private let table: ForwardedSenders
+  private var senders: [SocketAddress: ForwardedSender] {
+    get { self.table.senders }
+    _modify { yield &self.table.senders }
+  }
   private var source: LocalDatagramSource
   private var nextNumber: UInt64 = 1
   private var pausesUntil: NIODeadline?
@@ -24,7 +28,11 @@ final class DatagramForwardHandler: ChannelInboundHandler {
   private var timer: Scheduled<Void>?
   private var context: ChannelHandlerContext?
 
-  init(_ configuration: DatagramForward.Configuration, connector: ProxyConnector, logger: Logger) {
+  /// - Parameter senders: those of all sockets of the forward.
+  init(
+    _ configuration: DatagramForward.Configuration, connector: ProxyConnector, senders: ForwardedSenders, logger: Logger
+  ) {
+    self.table = senders
     self.configuration = configuration
     self.connector = connector
     self.logger = logger

@@ -27,6 +27,7 @@ extension ProxyConnectorError {
   public var programStatus: ProgramStatus {
     switch self.reason.base {
     case .gatewayNotFound: .noHost
+    case .targetNameMalformed: .usage
     case .gatewayRefusedConnection, .gatewayUnreachable: .unavailable
     case .gatewayTimedOut, .timedOut, .kdcUnreachable, .tooBusy: .temporary
     case .noTicket, .ticketExpired, .unknownService, .clockSkew, .kerberosFailed, .gatewayRefusedAuthentication:

@@ -37,6 +37,8 @@ public enum DatagramDrop: Int, Error, Hashable, Sendable, CaseIterable {
   case unknownClient
   /// It could not be protected.
   case protectionFailed
+  /// What its target is called cannot be the name of a host.
+  case malformedName
 }
 
 extension DatagramDrop: CustomStringConvertible {
@@ -61,6 +63,7 @@ extension DatagramDrop: CustomStringConvertible {
     case .unaskedSource: "unasked-source"
     case .unknownClient: "unknown-client"
     case .protectionFailed: "protection-failed"
+    case .malformedName: "malformed-name"
     }
   }
 }

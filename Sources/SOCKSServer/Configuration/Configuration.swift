@@ -30,6 +30,8 @@ public struct Configuration: Hashable, Sendable {
   public var timeouts: Timeouts
   /// `limits`: how much there may be of things.
   public var limits: Limits
+  /// `names`: what names of a single label mean.
+  public var names = Names()
   /// `udp`: how datagrams are relayed.
   public var udp: UDP
   /// `bind`: how BIND listens.

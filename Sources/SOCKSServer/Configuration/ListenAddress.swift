@@ -10,7 +10,7 @@ public struct ListenAddress: Hashable, Sendable, CustomStringConvertible {
     self.port = port
   }
 
-  /// Reads `127.0.0.1:1080` or `[::1]:1080`.
+  /// Reads `127.0.0.1:1080` or `[::1]:1080`. An IPv4-mapped address is the IPv4 address.
   public init(parsing text: String) throws(ValueError) {
     let expectation = "expected an address and a port such as 127.0.0.1:1080 or [::1]:1080"
     guard let colon = text.lastIndex(of: ":") else { throw ValueError("\(expectation), not \(quoted(text))") }
@@ -23,7 +23,7 @@ public struct ListenAddress: Hashable, Sendable, CustomStringConvertible {
     if host.isEmpty || host == "*" {
       throw ValueError("\(expectation); to listen everywhere write 0.0.0.0 or [::]")
     }
-    guard let address = IPAddress(host), isBracketed == (address.bitWidth == 128) else {
+    guard let address = IPAddress(host), isBracketed == host.utf8.contains(UInt8(ascii: ":")) else {
       throw ValueError("\(expectation), not \(quoted(text)); names are not resolved here")
     }
     guard let port = decimal(text[text.index(after: colon)...]).flatMap(UInt16.init(exactly:)) else {

@@ -58,7 +58,6 @@ extension Configuration {
 
     /// How a client is served. One without an address is served as the listener says.
     func service(for client: IPAddress?) -> ClientService {
-      let client = client?.unmapped
       let clients = client.flatMap { client in
         self.clients.first { $0.networks.contains { $0.contains(client) } }
       }

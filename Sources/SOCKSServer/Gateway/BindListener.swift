@@ -45,6 +45,7 @@ final class BindListener {
       .serverChannelOption(.maxMessagesPerRead, value: 1)
       .serverChannelInitializer { channel in
         channel.eventLoop.makeCompletedFuture {
+          try IPv6Only.apply(to: channel, boundTo: address)
           try descriptors.take(for: channel)
           try channel.pipeline.syncOperations.addHandlers(AcceptPauseHandler(log: log), handler.value)
         }

@@ -20,8 +20,11 @@ struct GatewaySurroundings: Sendable {
 
   /// Acquires the acceptor's credential, and chooses the engine; it may take a moment.
   var acquireAcceptor: @Sendable (StepPool, Logger) throws -> Acceptor
-  /// Resolves a name, on a thread that may block; at most so many addresses.
+  /// Resolves a complete name, on a thread that may block; at most so many addresses. Fails with `noSuchName` where there
+  /// is no such name, with another cause where nobody can say.
   var lookUp: @Sendable (String, Int) -> Result<[IPAddress], SessionEnd>
+  /// What the hosts file says of a name, on a thread that may block; no addresses where it does not know it.
+  var inHostsFile: @Sendable (String, Int) -> Result<[IPAddress], SessionEnd> = { _, _ in .success([]) }
   /// For penalties.
   var now: @Sendable () -> NIODeadline = { .now() }
   /// A number below the one given, which is at least 1.
@@ -46,6 +49,6 @@ struct GatewaySurroundings: Sendable {
         return Acceptor(
           makeEstablishment: { provider.makeEstablishment(on: $0) }, engine: tokens.description)
       },
-      lookUp: NameLookup.bySystem)
+      lookUp: NameLookup.bySystem, inHostsFile: NameLookup.inHostsFile)
   }
 }

@@ -55,7 +55,8 @@ final class Listeners: Sendable {
     for listener: Configuration.Listener, keepalive: TCPKeepalive, group: any EventLoopGroup,
     ledger: DescriptorLedger, log: ListenerLog, services: ServicesCell
   ) -> ServerBootstrap {
-    ServerBootstrap(group: group)
+    let address = listener.address.address
+    return ServerBootstrap(group: group)
       .serverChannelOption(.backlog, value: Self.backlog)
       .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
       .serverChannelOption(.autoRead, value: false)
@@ -63,6 +64,7 @@ final class Listeners: Sendable {
       .serverChannelOption(.maxMessagesPerRead, value: 1)
       .serverChannelInitializer { channel in
         channel.eventLoop.makeCompletedFuture {
+          try IPv6Only.apply(to: channel, boundTo: address)
           try RelayChannelOptions.applyToListener(channel, keepalive: keepalive)
           try channel.pipeline.syncOperations.addHandlers(AcceptPauseHandler(log: log), AcceptLimitHandler(ledger))
         }

@@ -1,6 +1,4 @@
-import Glibc
 import NIOCore
-import Platform
 import ProxySession
 import SOCKSCore
 import SOCKSGSSAPI
@@ -12,11 +10,14 @@ final class NameLookup: Sendable {
   private let timeout: TimeAmount
   private let maximumAddresses: Int
   private let turns: LookupTurns
-  private let lookUp: @Sendable (String, Int) -> Result<[IPAddress], SessionEnd>
+  private let sources: NameSources
 
-  /// - Parameter lookUp: may block; given the name and how many addresses are wanted at most.
+  /// - Parameters:
+  ///   - inHostsFile: see ``NameSources/inHostsFile``.
+  ///   - lookUp: see ``NameSources/lookUp``.
   init(
     _ configuration: Configuration, pool: StepPool,
+    inHostsFile: @escaping @Sendable (String, Int) -> Result<[IPAddress], SessionEnd> = { _, _ in .success([]) },
     lookUp: @escaping @Sendable (String, Int) -> Result<[IPAddress], SessionEnd>
   ) {
     self.pool = pool
@@ -26,23 +27,24 @@ final class NameLookup: Sendable {
       // One thread is always left for others.
       share: min(configuration.limits.lookupThreadsPerPrincipal, max(1, configuration.limits.lookupThreads - 1)),
       limit: configuration.limits.lookups)
-    self.lookUp = lookUp
+    self.sources = NameSources(lookUp: lookUp, inHostsFile: inHostsFile)
   }
 
-  /// The addresses of a name, in the resolver's order.
+  /// The first of a question's names that has addresses, with them in the resolver's order. The deadline is for all names of
+  /// the question together.
   ///
   /// A lookup that outlives its deadline keeps its thread until the resolver gives up. One that has not begun by then, or
   /// when its client goes, is never begun.
-  func addresses(of name: String, attempt: DialAttempt) -> EventLoopFuture<[IPAddress]> {
+  func answer(_ question: NameQuestion, attempt: DialAttempt) -> EventLoopFuture<NameAnswer> {
     let eventLoop = attempt.eventLoop
-    let promise = eventLoop.makePromise(of: [IPAddress].self)
+    let promise = eventLoop.makePromise(of: NameAnswer.self)
     let isWanted = Flag()
     var timer: Scheduled<Void>?
-    let settle: (Result<[IPAddress], SessionEnd>) -> Void = { result in
+    let settle: (Result<NameAnswer, SessionEnd>) -> Void = { result in
       guard isWanted.lower() else { return }
       timer?.cancel()
       switch result {
-      case .success(let addresses): promise.succeed(addresses)
+      case .success(let answer): promise.succeed(answer)
       case .failure(let error): promise.fail(error)
       }
     }
@@ -54,7 +56,7 @@ final class NameLookup: Sendable {
       {
         // Nobody may want it any more when its turn comes.
         guard isWanted.isUp else { return self.turns.end(attempt.identity) }
-        self.begin(name, isWanted: isWanted, attempt: attempt, settle)
+        self.begin(question, isWanted: isWanted, attempt: attempt, settle)
       }, eventLoop: eventLoop)
     let isAdmitted = self.turns.take(attempt.identity) {
       if eventLoop.inEventLoop { begin.value() } else { eventLoop.execute { begin.value() } }
@@ -64,13 +66,14 @@ final class NameLookup: Sendable {
   }
 
   private func begin(
-    _ name: String, isWanted: Flag, attempt: DialAttempt, _ settle: @escaping (Result<[IPAddress], SessionEnd>) -> Void
+    _ question: NameQuestion, isWanted: Flag, attempt: DialAttempt,
+    _ settle: @escaping (Result<NameAnswer, SessionEnd>) -> Void
   ) {
-    let (limit, lookUp, turns, identity) = (self.maximumAddresses, self.lookUp, self.turns, attempt.identity)
-    let isAdmitted = self.pool.submit(to: attempt.eventLoop) { () -> Result<[IPAddress], SessionEnd> in
+    let (limit, sources, turns, identity) = (self.maximumAddresses, self.sources, self.turns, attempt.identity)
+    let isAdmitted = self.pool.submit(to: attempt.eventLoop) { () -> Result<NameAnswer, SessionEnd> in
       defer { turns.end(identity) }
       guard isWanted.isUp else { return .failure(SessionEnd(.connectionClosed)) }
-      return lookUp(name, limit)
+      return sources.answer(question, limit: limit)
     } completion: { result in
       settle(result ?? .failure(SessionEnd(.draining)))
     }
@@ -78,32 +81,6 @@ final class NameLookup: Sendable {
     turns.end(identity)
     settle(.failure(SessionEnd(.limit(.lookupQueue), "too many names are being resolved")))
   }
-
-  /// What the system's resolver says.
-  @Sendable static func bySystem(_ name: String, limit: Int) -> Result<[IPAddress], SessionEnd> {
-    do throws(AddressLookup.Failure) {
-      let addresses = try AddressLookup.addresses(of: name, limit: limit).compactMap(IPAddress.init(octets:))
-      guard !addresses.isEmpty else {
-        return .failure(SessionEnd(.connectFailed(.noSuchName), "the name has no address"))
-      }
-      return .success(addresses)
-    } catch {
-      return .failure(SessionEnd(resolving: error))
-    }
-  }
-}
-
-extension SessionEnd {
-  fileprivate init(resolving failure: AddressLookup.Failure) {
-    switch failure.code {
-    case EAI_NONAME, Self.noAddress: self.init(.connectFailed(.noSuchName), "\(failure)")
-    case EAI_MEMORY: self.init(.limit(.memory), "\(failure)")
-    default: self.init(.connectFailed(.resolver), "\(failure)")
-    }
-  }
-
-  /// `EAI_NODATA`: the name is there, and has no address.
-  private static let noAddress: Int32 = -5
 }
 
 /// Up until somebody lowers it.

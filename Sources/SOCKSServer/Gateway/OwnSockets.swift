@@ -16,14 +16,14 @@ final class OwnSockets: Sendable {
   /// A socket has been opened. An unspecified address stands for all that the machine has, at any time.
   func insert(_ socket: SOCKSAddress) {
     guard case .address(let address) = socket.host else { return }
-    self.addresses.withLock { $0[socket.port, default: []].append(address.unmapped) }
+    self.addresses.withLock { $0[socket.port, default: []].append(address) }
   }
 
   /// It has been closed.
   func remove(_ socket: SOCKSAddress) {
     guard case .address(let address) = socket.host else { return }
     self.addresses.withLock { addresses in
-      guard var left = addresses[socket.port], let index = left.firstIndex(of: address.unmapped) else { return }
+      guard var left = addresses[socket.port], let index = left.firstIndex(of: address) else { return }
       left.remove(at: index)
       addresses[socket.port] = left.isEmpty ? nil : left
     }
@@ -32,7 +32,6 @@ final class OwnSockets: Sendable {
   /// Those of our sockets that somebody who is let through to an address would reach, for ``AccessPolicy/ownListeners``.
   func endpoints(reachedBy address: IPAddress, port: UInt16) -> Set<ListenerEndpoint> {
     guard let own = self.addresses.withLock({ $0[port] }) else { return [] }
-    let address = address.unmapped
     let forms = [address] + address.carriedAddresses.map(\.address)
     let reaching = forms.filter { form in own.contains { Self.leads(form, to: $0) } }
     return Set(reaching.map { ListenerEndpoint(address: $0, port: port) })
@@ -40,8 +39,10 @@ final class OwnSockets: Sendable {
 
   private static func leads(_ address: IPAddress, to own: IPAddress) -> Bool {
     // What is the machine's is asked when it matters: addresses come and go.
-    // Where the system cannot say, for want of a descriptor, it is taken for our own.
-    if own.isUnspecified { return (try? LocalAddress.isOwn(address.octets)) ?? true }
+    // An IPv6 socket takes IPv6 only. Where the system cannot say, for want of a descriptor, it is taken for our own.
+    if own.isUnspecified {
+      return own.bitWidth == address.bitWidth && (try? LocalAddress.isOwn(address.octets)) ?? true
+    }
     // Linux connects the unspecified address to the loopback.
     return address == own || address.isUnspecified && [.v4(0x7F00_0001), .v6(high: 0, low: 1)].contains(own)
   }

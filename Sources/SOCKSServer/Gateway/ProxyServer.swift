@@ -98,9 +98,11 @@ public final class ProxyServer: Service {
     do {
       let services = SessionServices(
         self.configuration, makeEstablishment: acceptor.makeEstablishment, passwords: passwords,
-        lookup: NameLookup(self.configuration, pool: lookups, lookUp: self.surroundings.lookUp), registry: registry,
-        admission: admission, lines: lines, listenerLog: listenerLog, ownSockets: OwnSockets(addresses), now: .now(),
-        logger: self.logger)
+        lookup: NameLookup(
+          self.configuration, pool: lookups, inHostsFile: self.surroundings.inHostsFile,
+          lookUp: self.surroundings.lookUp),
+        registry: registry, admission: admission, lines: lines, listenerLog: listenerLog,
+        ownSockets: OwnSockets(addresses), now: .now(), logger: self.logger)
       try await listeners.startAccepting(services)
     } catch {
       await listeners.close()

@@ -44,22 +44,31 @@ final class ServedBind: ServedRequest {
 
   func begin(answer: @escaping (Result<SOCKSAddress, SessionEnd>) -> Void) {
     self.answer = answer
-    let access: AccessRequest
+    let target: RequestedTarget
     switch self.session.access(.bind, to: self.request.destination) {
     case .failure(let end): return self.finish(.failure(end))
-    case .success(let request): access = request
+    case .success(let requested): target = requested
     }
-    let attempt = DialAttempt(eventLoop: self.session.channel.eventLoop, identity: access.identity)
+    guard var access = target.first else { return self.finish(.failure(SessionEnd(.bug))) }
+    let attempt = DialAttempt(
+      eventLoop: self.session.channel.eventLoop, identity: access.identity, descriptors: self.session.descriptors)
     self.state = .preparing(attempt)
     guard !access.isForAnyPeer else { return self.listen(access, for: nil) }
-    let allowed = self.session.services.dialler.allowedAddresses(of: access.host, attempt: attempt) { address in
-      let decision = self.session.decision(for: access, reaching: address)
-      if self.session.record.rule == nil { self.session.record.rule = decision.rule }
-      return decision
-    }
+    let allowed = self.session.services.dialler.allowedAddresses(
+      of: target, attempt: attempt,
+      judged: { candidate in
+        access = candidate.access
+        self.session.judged(access, of: target)
+        self.session.record.rule = candidate.refusal?.rule
+      },
+      decide: { address in
+        let decision = self.session.decision(for: access, reaching: address)
+        if self.session.record.rule == nil { self.session.record.rule = decision.rule }
+        return decision
+      })
     allowed.assumeIsolated().whenComplete { result in
       switch result {
-      case .success(let addresses): self.listen(access, for: addresses)
+      case .success(let resolved): self.listen(resolved.access, for: resolved.addresses)
       case .failure(let error): self.finish(.failure(SessionEnd(connecting: error)))
       }
     }
@@ -101,9 +110,9 @@ final class ServedBind: ServedRequest {
       if let address = configured ?? self.session.channel.localAddress.flatMap(IPAddress.init) { return address }
       throw SessionEnd(.trouble(.socket), "the gateway's own address is not known")
     }
-    if let configured, configured.bitWidth == peer.unmapped.bitWidth { return configured }
+    if let configured, configured.bitWidth == peer.bitWidth { return configured }
     do throws(SystemError) {
-      if let address = IPAddress(octets: try LocalAddress.towards(peer.unmapped.octets)) { return address }
+      if let address = IPAddress(octets: try LocalAddress.towards(peer.octets)) { return address }
     } catch {
       throw SessionEnd(connecting: IOError(errnoCode: error.code, reason: "no address to listen on"))
     }
@@ -125,7 +134,7 @@ final class ServedBind: ServedRequest {
 
   private func isExpected(_ peer: SOCKSAddress, _ access: AccessRequest, _ expected: [IPAddress]?) -> Bool {
     guard case .listening = self.state, case .address(let address) = peer.host else { return false }
-    let isExpected = expected?.contains { $0.unmapped == address } ?? true
+    let isExpected = expected?.contains { $0 == address } ?? true
     // The rules are asked again: of the addresses of a name this is the one, and nobody has asked for any peer yet.
     let decision = self.session.decision(for: access, reaching: address)
     guard isExpected, decision.isAllowed else {

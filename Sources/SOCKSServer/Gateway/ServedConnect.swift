@@ -32,22 +32,31 @@ final class ServedConnect: ServedRequest {
   func begin(answer: @escaping (Result<SOCKSAddress, SessionEnd>) -> Void) {
     switch self.session.access(.connect, to: self.request.destination) {
     case .failure(let end): answer(.failure(end))
-    case .success(let access): self.dial(access, answer)
+    case .success(let target): self.dial(target, answer)
     }
   }
 
-  private func dial(_ access: AccessRequest, _ answer: @escaping (Result<SOCKSAddress, SessionEnd>) -> Void) {
+  private func dial(_ target: RequestedTarget, _ answer: @escaping (Result<SOCKSAddress, SessionEnd>) -> Void) {
     let session = self.session
-    let attempt = DialAttempt(eventLoop: session.channel.eventLoop, identity: access.identity, descriptors: session.descriptors)
+    guard var access = target.first else { return answer(.failure(SessionEnd(.bug))) }
+    let attempt = DialAttempt(
+      eventLoop: session.channel.eventLoop, identity: access.identity, descriptors: session.descriptors)
     self.state = .dialling(attempt)
     var hasAllowed = false
-    let dial = session.services.dialler.dial(access.host, port: access.port, attempt: attempt) { address in
-      let decision = session.decision(for: access, reaching: address)
-      // Until one is reached: the rule of the first address, or of the first that may be dialled.
-      if session.record.rule == nil || decision.isAllowed && !hasAllowed { session.record.rule = decision.rule }
-      hasAllowed = hasAllowed || decision.isAllowed
-      return decision
-    }
+    let dial = session.services.dialler.dial(
+      target, port: access.port, attempt: attempt,
+      judged: { candidate in
+        access = candidate.access
+        session.judged(access, of: target)
+        session.record.rule = candidate.refusal?.rule
+      },
+      decide: { address in
+        let decision = session.decision(for: access, reaching: address)
+        // Until one is reached: the rule of the first address, or of the first that may be dialled.
+        if session.record.rule == nil || decision.isAllowed && !hasAllowed { session.record.rule = decision.rule }
+        hasAllowed = hasAllowed || decision.isAllowed
+        return decision
+      })
     dial.assumeIsolated().whenComplete { result in
       switch result {
       case .success(let target): self.dialled(target, access, answer)

@@ -3,7 +3,7 @@ import SOCKSCore
 
 extension Session {
   /// What the rules are asked; an end when the answer is known before anything is resolved.
-  func access(_ command: AccessCommand, to destination: SOCKSAddress) -> Result<AccessRequest, SessionEnd> {
+  func access(_ command: AccessCommand, to destination: SOCKSAddress) -> Result<RequestedTarget, SessionEnd> {
     guard let identity = self.identity else {
       return .failure(
         SessionEnd(.refused(.init(code: .unreadablePrincipal, text: "the principal's name cannot be read"))))
@@ -11,21 +11,33 @@ extension Session {
     guard case .address(let client)? = self.record.client?.host else {
       return .failure(SessionEnd(.connectionClosed, "the client had gone before it was looked at"))
     }
-    let host: TargetHost
-    var address: IPAddress?
-    switch destination.host {
-    case .address(let target): (host, address) = (.address(target), target)
-    case .name(let name): host = TargetHost(domainName: name.text)
+    let host = destination.host.converted
+    if case .malformed(let name) = host {
+      return .failure(SessionEnd(.malformedName, SOCKSError(name).detail))
     }
-    let access = AccessRequest(
-      command: command, identity: identity, client: client, host: host, port: destination.port)
+    let target = RequestedTarget(
+      asked: destination.host,
+      AccessRequest(command: command, identity: identity, client: client, host: host, port: destination.port),
+      search: self.services.searchDomains
+    ) { access in
+      let address: IPAddress? = if case .address(let address) = access.host { address } else { nil }
+      let policy = self.policy(for: access, reaching: address)
+      guard case .refused(let decision) = policy.preliminaryDecision(for: access) else { return nil }
+      return decision
+    }
     // Who may not have it causes no query.
-    let policy = self.policy(for: access, reaching: address)
-    if case .refused(let decision) = policy.preliminaryDecision(for: access) {
+    if let (candidate, decision) = target.certainRefusal {
       self.record.rule = decision.rule
-      return .failure(SessionEnd(decision))
+      if command != .associate { self.judged(candidate.access, of: target) }
+      let hint = target.question.flatMap { $0.isLabelAlone ? $0.labelHint : nil }
+      return .failure(SessionEnd(decision, hint: hint))
     }
-    return .success(access)
+    return .success(target)
+  }
+
+  /// Of the names that a target may stand for, the rules have been asked about this one.
+  func judged(_ access: AccessRequest, of target: RequestedTarget) {
+    self.record.resolvedName = target.judgedHost(access)
   }
 
   /// What the rules say to an address that a request leads to, with the gateway's own sockets as they are now.

@@ -76,7 +76,9 @@ extension SessionEnd {
   }
 
   /// What the rules have refused.
-  init(_ decision: AccessDecision) {
+  ///
+  /// - Parameter hint: what would change it, for the log.
+  init(_ decision: AccessDecision, hint: String? = nil) {
     let (text, code): (String, Refusal.Code)
     var rule: RuleReference?
     switch decision.reason {
@@ -90,7 +92,7 @@ extension SessionEnd {
       self.init(.bug, "a request was refused that a rule allows")
       return
     }
-    text = decision.description
+    text = decision.description + (hint.map { "; \($0)" } ?? "")
     self.init(.refused(Refusal(rule: rule?.description, code: code, text: text)))
   }
 }

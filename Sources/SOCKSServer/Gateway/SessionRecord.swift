@@ -23,6 +23,8 @@ struct SessionRecord {
   /// The service that the ticket of a failed login shows, unproved.
   var serviceClaimed: String?
   var target: SOCKSAddress?
+  /// The host that the rules were asked about and that was resolved, where it is another than the target's.
+  var resolvedName: SOCKSHost?
   /// The address that was connected to.
   var peer: SOCKSAddress?
   /// Where BIND has listened.
@@ -65,6 +67,7 @@ struct SessionRecord {
       metadata["compatibility"] = "\(self.compatibility.map(\.rawValue).sorted().joined(separator: ","))"
     }
     metadata["target"] = self.target.map { "\(Self.word($0.description))" }
+    metadata["resolved_name"] = self.resolvedName.map { "\(Self.word($0.description))" }
     metadata["peer"] = self.peer.map { "\($0)" }
     metadata["bound"] = self.bound.map { "\($0)" }
     if self.rejectedPeers > 0 { metadata["rejected_peers"] = "\(self.rejectedPeers)" }

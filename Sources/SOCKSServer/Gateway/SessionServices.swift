@@ -18,6 +18,8 @@ final class SessionServices: Sendable {
   let policy: AccessPolicy
   let dialler: TargetDialler
   let bind: BindServices
+  /// `names.search`: domains that are appended to single labels.
+  let searchDomains: [HostName]
   /// Where the gateway itself can be reached now.
   let ownSockets: OwnSockets
   let relay: StreamRelaySession.Limits
@@ -67,6 +69,7 @@ final class SessionServices: Sendable {
     self.bind = BindServices(
       configuration: configuration.bind, ports: BindPorts(configuration.bind.ports), ownSockets: ownSockets,
       keepalive: keepalive, log: listenerLog)
+    self.searchDomains = configuration.names.search
     self.ownSockets = ownSockets
     self.relay = StreamRelaySession.Limits(
       highWaterMark: configuration.limits.relayBuffer, idle: TimeAmount(timeouts.idle))

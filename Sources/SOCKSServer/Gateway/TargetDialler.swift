@@ -15,34 +15,50 @@ struct TargetDialler: Sendable {
   ///
   /// Fails with a ``SessionEnd``, which says what to reply.
   ///
-  /// - Parameter decide: the policy's word on one address.
+  /// - Parameters:
+  ///   - judged: told which of the target's names it is, before anything is decided.
+  ///   - decide: the policy's word on one address.
   func dial(
-    _ host: TargetHost, port: UInt16, attempt: DialAttempt,
-    decide: @escaping (IPAddress) -> AccessDecision
+    _ target: RequestedTarget, port: UInt16, attempt: DialAttempt,
+    judged: @escaping (RequestedTarget.Candidate) -> Void, decide: @escaping (IPAddress) -> AccessDecision
   ) -> EventLoopFuture<any Channel> {
-    let allowed = self.allowedAddresses(of: host, attempt: attempt, decide: decide)
-    return allowed.assumeIsolated().flatMap { self.connect(to: $0, port: port, attempt: attempt) }.nonisolated()
+    let allowed = self.allowedAddresses(of: target, attempt: attempt, judged: judged, decide: decide)
+    return allowed.assumeIsolated().flatMap { self.connect(to: $0.addresses, port: port, attempt: attempt) }
+      .nonisolated()
   }
 
-  /// The addresses of a host that the policy allows, at least one. A name is resolved once.
+  /// The addresses of a target that the policy allows, at least one. Each name is resolved at most once.
   ///
   /// Fails with a ``SessionEnd``.
   func allowedAddresses(
-    of host: TargetHost, attempt: DialAttempt, decide: @escaping (IPAddress) -> AccessDecision
-  ) -> EventLoopFuture<[IPAddress]> {
-    let addresses: EventLoopFuture<[IPAddress]> =
-      switch host {
-      case .address(let address): attempt.eventLoop.makeSucceededFuture([address])
-      case .name(let name): self.lookup.addresses(of: name.description, attempt: attempt)
-      }
-    return addresses.assumeIsolated().flatMapThrowing { addresses in
+    of target: RequestedTarget, attempt: DialAttempt, judged: @escaping (RequestedTarget.Candidate) -> Void,
+    decide: @escaping (IPAddress) -> AccessDecision
+  ) -> EventLoopFuture<ResolvedTarget> {
+    self.answer(target, attempt).assumeIsolated().flatMapThrowing { answer in
+      let (index, addresses): (Int, [IPAddress]) =
+        switch answer {
+        case .found(let index, let addresses): (index, addresses)
+        case .refused(let index): (index, [])
+        }
+      guard target.candidates.indices.contains(index) else { throw SessionEnd(.bug) }
+      let candidate = target.candidates[index]
+      judged(candidate)
+      if let refusal = candidate.refusal { throw SessionEnd(refusal) }
       let allowed = addresses.filter { decide($0).isAllowed }
       guard !allowed.isEmpty else {
         throw addresses.first.map { SessionEnd(decide($0)) }
           ?? SessionEnd(.connectFailed(.noSuchName), "the name has no address")
       }
-      return allowed
+      return ResolvedTarget(access: candidate.access, addresses: allowed)
     }.nonisolated()
+  }
+
+  private func answer(_ target: RequestedTarget, _ attempt: DialAttempt) -> EventLoopFuture<NameAnswer> {
+    if let question = target.question { return self.lookup.answer(question, attempt: attempt) }
+    guard case .address(let address)? = target.first?.host else {
+      return attempt.eventLoop.makeFailedFuture(SessionEnd(.bug))
+    }
+    return attempt.eventLoop.makeSucceededFuture(.found(candidate: 0, addresses: [address]))
   }
 
   private func connect(

@@ -41,7 +41,6 @@ struct FailureLimit {
   }
 
   private static func key(_ address: IPAddress) -> IPAddress {
-    let address = address.unmapped
-    return address.bitWidth == 128 ? address.masked(to: Self.v6PrefixLength) : address
+    address.bitWidth == 128 ? address.masked(to: Self.v6PrefixLength) : address
   }
 }

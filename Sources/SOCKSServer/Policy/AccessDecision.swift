@@ -27,7 +27,7 @@ public struct AccessDecision: Hashable, Sendable, CustomStringConvertible {
     /// No rule decided; the one given would have allowed the request, had the address not been a special one that the
     /// rule does not name.
     case specialAddress(SpecialAddress, unnamedBy: RuleReference)
-    /// What was asked for is neither an address nor a name that could be resolved as it stands.
+    /// What was asked for is neither an address nor the name of a host in ASCII.
     case malformedName
     case noRule
   }

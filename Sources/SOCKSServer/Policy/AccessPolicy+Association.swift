@@ -21,6 +21,6 @@ extension AccessRule {
   fileprivate func concerns(_ command: AccessCommand, _ identity: Identity, _ client: IPAddress) -> Bool {
     self.commands.contains(command)
       && (self.identities?.contains { $0.matches(identity) } ?? (self.effect == .deny))
-      && (self.clients?.contains { $0.contains(client.unmapped) } ?? true)
+      && (self.clients?.contains { $0.contains(client) } ?? true)
   }
 }

@@ -27,9 +27,12 @@ public struct AccessPolicy: Hashable, Sendable {
   ///
   /// - Parameter address: The address that will be dialled: one that the name resolved to, or the one asked for.
   public func decision(for request: AccessRequest, reaching address: IPAddress) -> AccessDecision {
-    guard request.host.isWellFormed else { return AccessDecision(.malformedName) }
+    switch request.host {
+    case .address, .name: break
+    case .unconverted, .malformed: return AccessDecision(.malformedName)
+    }
     let target = Target(
-      host: request.host, address: address.unmapped, special: specialRanges(of: address, port: request.port))
+      host: request.host, address: address, special: specialRanges(of: address, port: request.port))
     var unnamed: AccessDecision?
     for (index, rule) in rules.enumerated() where rule.concerns(request) {
       let reference = RuleReference(index: index, name: rule.name)
@@ -65,9 +68,8 @@ public struct AccessPolicy: Hashable, Sendable {
     case .address(let address):
       let decision = decision(for: request, reaching: address)
       return decision.isAllowed ? .dependsOnAddress : .refused(decision)
-    case .name(let name):
-      guard name.isWellFormed else { return .refused(AccessDecision(.malformedName)) }
-      return preliminaryDecision(for: request, name: name)
+    case .name(let name): return preliminaryDecision(for: request, name: name)
+    case .unconverted, .malformed: return .refused(AccessDecision(.malformedName))
     }
   }
 
@@ -83,14 +85,13 @@ public struct ListenerEndpoint: Hashable, Sendable {
   public let port: UInt16
 
   public init(address: IPAddress, port: UInt16) {
-    self.address = address.unmapped
+    self.address = address
     self.port = port
   }
 }
 
 extension AccessPolicy {
   private func specialRanges(of address: IPAddress, port: UInt16) -> [SpecialAddress.Range] {
-    let address = address.unmapped
     let forms = [address] + address.carriedAddresses.map(\.address)
     let isOwn = forms.contains { ownListeners.contains(ListenerEndpoint(address: $0, port: port)) }
     return (isOwn ? [SpecialAddress.Range(kind: .ownListener, network: IPNetwork(address))] : [])
@@ -132,7 +133,7 @@ extension AccessPolicy {
 
 /// A target as rules see it.
 private struct Target {
-  let host: TargetHost
+  let host: SOCKSHost
   let address: IPAddress
   let special: [SpecialAddress.Range]
 

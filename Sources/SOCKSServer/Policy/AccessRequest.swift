@@ -15,10 +15,11 @@ public struct AccessRequest: Hashable, Sendable {
   public var identity: Identity
   /// Where the client's connection comes from.
   public var client: IPAddress
-  public var host: TargetHost
+  /// A complete name, or an address: what would be resolved or connected to.
+  public var host: SOCKSHost
   public var port: UInt16
 
-  public init(command: AccessCommand, identity: Identity, client: IPAddress, host: TargetHost, port: UInt16) {
+  public init(command: AccessCommand, identity: Identity, client: IPAddress, host: SOCKSHost, port: UInt16) {
     self.command = command
     self.identity = identity
     self.client = client

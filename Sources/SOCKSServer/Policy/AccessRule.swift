@@ -49,6 +49,6 @@ public struct AccessRule: Hashable, Sendable {
     commands.contains(request.command)
       && (identities?.contains { $0.matches(request.identity) } ?? (effect == .deny))
       && (ports?.contains { $0.contains(request.port) } ?? true)
-      && (clients?.contains { $0.contains(request.client.unmapped) } ?? true)
+      && (clients?.contains { $0.contains(request.client) } ?? true)
   }
 }

@@ -23,6 +23,9 @@ public struct IPNetwork: Hashable, Sendable, CustomStringConvertible {
   }
 
   /// Reads `ADDRESS` or `ADDRESS/PREFIX`. No bit behind the prefix may be set: such a text says two things at once.
+  ///
+  /// Networks of IPv4-mapped addresses are the IPv4 networks: `::ffff:10.0.0.0/104` is `10.0.0.0/8`. Wider ones, such as
+  /// `::/0`, hold IPv6 addresses only.
   public init(parsing text: String) throws(ValueError) {
     let parts = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
     guard let first = parts.first, let address = IPAddress(first) else {
@@ -32,13 +35,33 @@ public struct IPNetwork: Hashable, Sendable, CustomStringConvertible {
       self.init(address)
       return
     }
+    // Written as IPv6: the prefix counts from the first of 128 bits.
+    if case .v4 = address, first.utf8.contains(UInt8(ascii: ":")) {
+      self = try Self.mapped(address, prefix: parts[1], text: text)
+      return
+    }
     guard let length = decimal(parts[1]), let network = IPNetwork(address, prefixLength: length) else {
       throw ValueError("expected a prefix length from 0 to \(address.bitWidth) behind the /, not \(quoted(parts[1]))")
     }
-    guard network.address == address else {
-      throw ValueError("\(text) has bits set behind its prefix; write \(network) for the network, or \(address) alone")
+    self = try network.checked(address, text: text)
+  }
+
+  private static func mapped(_ address: IPAddress, prefix: Substring, text: String) throws(ValueError) -> IPNetwork {
+    guard let length = decimal(prefix), (96...128).contains(length),
+      let network = IPNetwork(address, prefixLength: length - 96)
+    else {
+      throw ValueError(
+        "an IPv4-mapped network has a prefix length from 96 to 128, not \(quoted(prefix)); write 0.0.0.0/0 for all of "
+          + "IPv4, and a network such as ::/0, which holds no IPv4 address, for IPv6")
     }
-    self = network
+    return try network.checked(address, text: text)
+  }
+
+  private func checked(_ address: IPAddress, text: String) throws(ValueError) -> IPNetwork {
+    guard self.address == address else {
+      throw ValueError("\(text) has bits set behind its prefix; write \(self) for the network, or \(address) alone")
+    }
+    return self
   }
 
   /// Whether an address lies in it. The families are kept apart: no IPv4 network holds an IPv6 address.
@@ -73,19 +96,16 @@ extension IPAddress {
     }
   }
 
-  /// `0.0.0.0` or `::`, the former also as `::ffff:0.0.0.0`.
-  var isUnspecified: Bool { self.unmapped == .v4(0) || self == .v6(high: 0, low: 0) }
-
   /// The address with all bits behind the first `length` cleared.
   func masked(to length: Int) -> IPAddress {
     // Shifts by the whole width give zero in Swift, and shifts by a negative amount go the other way.
     switch self {
     case .v4(let value):
       .v4(length <= 0 ? 0 : value & (UInt32.max << UInt32(max(0, 32 - length))))
-    case .v6(let high, let low):
+    case .v6(let halves):
       .v6(
-        high: length <= 0 ? 0 : high & (UInt64.max << UInt64(max(0, 64 - length))),
-        low: length <= 64 ? 0 : low & (UInt64.max << UInt64(max(0, 128 - length))))
+        high: length <= 0 ? 0 : halves.high & (UInt64.max << UInt64(max(0, 64 - length))),
+        low: length <= 64 ? 0 : halves.low & (UInt64.max << UInt64(max(0, 128 - length))))
     }
   }
 }

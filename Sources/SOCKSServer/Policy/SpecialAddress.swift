@@ -1,4 +1,4 @@
-public import SOCKSCore
+import SOCKSCore
 
 /// Ranges of addresses that no rule reaches by accident: the gateway itself, its own network segment, and addresses that
 /// mean no single machine. A rule allows one of them only by naming an address or a network inside the range.
@@ -27,7 +27,6 @@ public enum SpecialAddress: String, Hashable, Sendable, CaseIterable {
 
   /// Every special range that holds an address, also when an IPv4 address of the range is carried in an IPv6 one.
   static func ranges(of address: IPAddress) -> [Range] {
-    let address = address.unmapped
     var ranges = table.filter { $0.network.contains(address) }
     for carried in address.carriedAddresses {
       for range in table where range.network.contains(carried.address) {
@@ -79,18 +78,14 @@ struct CarriedAddress: Hashable {
 }
 
 extension IPAddress {
-  /// The IPv4 address of `::ffff:0:0/96`: to connect to either is the same. Any other address is itself.
-  public var unmapped: IPAddress {
-    guard case .v6(high: 0, let low) = self, low >> 32 == 0xFFFF else { return self }
-    return .v4(UInt32(low & 0xFFFF_FFFF))
-  }
-
-  /// The IPv4 addresses that a translator or tunnel would read out of this IPv6 address.
+  /// The IPv4 addresses that a translator or tunnel would read out of this IPv6 address. An IPv4-mapped one is an IPv4
+  /// address by its type.
   var carriedAddresses: [CarriedAddress] {
-    guard case .v6(let high, let low) = self else { return [] }
+    guard case .v6(let halves) = self else { return [] }
+    let (high, low) = (halves.high, halves.low)
     let last = CarriedAddress(address: .v4(UInt32(low & 0xFFFF_FFFF)), firstBit: 96)
-    // IPv4-mapped (RFC 4291 section 2.5.5.2), IPv4-compatible (2.5.5.1) and IPv4-translated (RFC 2765).
-    if high == 0, [0xFFFF, 0, 0xFFFF_0000].contains(low >> 32) { return [last] }
+    // IPv4-compatible (RFC 4291 section 2.5.5.1) and IPv4-translated (RFC 2765).
+    if high == 0, [0, 0xFFFF_0000].contains(low >> 32) { return [last] }
     // NAT64 (RFC 6052), and its local-use prefix (RFC 8215) where translators keep to 96 bits.
     if high == 0x0064_FF9B_0000_0000, low >> 32 == 0 { return [last] }
     if high >> 16 == 0x0064_FF9B_0001 { return [last] }

@@ -2,6 +2,7 @@ import NIOCore
 import NIOPosix
 import SOCKSCore
 import SOCKSNIO
+import Synchronization
 
 /// A gateway on a free port whose target is itself: what comes is sent back.
 final class TestGateway: Sendable {
@@ -34,19 +35,25 @@ final class TestGateway: Sendable {
   static let peer = SOCKSAddress(.v4(0xC633_6407), port: 20)
 
   let listener: any Channel
+  private let asked: Requests
+
+  /// Those that have come so far.
+  var requests: [SOCKSRequest] { self.asked.all }
 
   var address: SOCKSAddress {
     SOCKSAddress(.v4(0x7F00_0001), port: UInt16(clamping: self.listener.localAddress?.port ?? 0))
   }
 
   init(_ behaviour: Behaviour, levels: Set<ProtectionLevel> = Set(ProtectionLevel.allCases)) async throws {
+    let asked = Requests()
+    self.asked = asked
     self.listener = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
       .childChannelOption(.autoRead, value: false)
       .childChannelOption(.allowRemoteHalfClosure, value: true)
       .childChannelInitializer { channel in
         channel.eventLoop.makeCompletedFuture {
           if case .silence = behaviour { return }
-          try Connection(channel, behaviour).begin(levels)
+          try Connection(channel, behaviour, asked).begin(levels)
         }
       }
       .bind(host: "127.0.0.1", port: 0).get()
@@ -70,12 +77,20 @@ final class TestGateway: Sendable {
   }
 }
 
+private final class Requests: Sendable {
+  private let requests = Mutex<[SOCKSRequest]>([])
+  var all: [SOCKSRequest] { self.requests.withLock { $0 } }
+  func add(_ request: SOCKSRequest) { self.requests.withLock { $0.append(request) } }
+}
+
 private final class Connection: ServerNegotiationDelegate {
   private let channel: any Channel
   private let behaviour: TestGateway.Behaviour
+  private let asked: Requests
   private var relay: TestRelay?
 
-  init(_ channel: any Channel, _ behaviour: TestGateway.Behaviour) {
+  init(_ channel: any Channel, _ behaviour: TestGateway.Behaviour, _ asked: Requests) {
+    self.asked = asked
     self.channel = channel
     self.behaviour = behaviour
   }
@@ -104,6 +119,7 @@ private final class Connection: ServerNegotiationDelegate {
     _ request: SOCKSRequest, announcement: @escaping (SOCKSAddress) -> Void,
     completion: @escaping (SOCKSReply) -> Void
   ) {
+    self.asked.add(request)
     let behaviour = self.behaviour
     self.channel.eventLoop.assumeIsolated().execute {
       if case .datagrams(let trick) = behaviour, request.command == .udpAssociate {

@@ -83,7 +83,7 @@ import Testing
   @Test func anotherTargetIsAnotherSequence() throws {
     let others = [
       SOCKSAddress(.v4(0xC000_0202), port: 53), SOCKSAddress(.v4(0xC000_0201), port: 54),
-      SOCKSAddress(host: .name(try DomainName("a")), port: 53),
+      SOCKSAddress(host: .name(try HostName("a")), port: 53),
     ]
     for other in others {
       var reassembly = FragmentReassembly()

@@ -1,3 +1,4 @@
+import NIOCore
 import SOCKSCore
 import Testing
 
@@ -22,8 +23,8 @@ import Testing
       ("::2:3:4:5:6:7:8", 0x0000_0002_0003_0004, 0x0005_0006_0007_0008, "0:2:3:4:5:6:7:8"),
       ("1:0:0:2:0:0:0:3", 0x0001_0000_0000_0002, 0x0000_0000_0000_0003, "1:0:0:2::3"),
       ("1:0:0:2:3:0:0:4", 0x0001_0000_0000_0002, 0x0003_0000_0000_0004, "1::2:3:0:0:4"),
-      ("::ffff:192.0.2.1", 0, 0x0000_FFFF_C000_0201, "::ffff:192.0.2.1"),
-      ("::ffff:c000:201", 0, 0x0000_FFFF_C000_0201, "::ffff:192.0.2.1"),
+      ("::ffff:192.0.2.1", 0, 0x0000_FFFF_C000_0201, "192.0.2.1"),
+      ("::ffff:c000:201", 0, 0x0000_FFFF_C000_0201, "192.0.2.1"),
       ("64:ff9b::127.0.0.1", 0x0064_FF9B_0000_0000, 0x7F00_0001, "64:ff9b::7f00:1"),
       ("1:2:3:4:5:6:1.2.3.4", 0x0001_0002_0003_0004, 0x0005_0006_0102_0304, "1:2:3:4:5:6:102:304"),
       ("ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255", .max, .max, "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"),
@@ -58,8 +59,17 @@ import Testing
       IPAddress.v6(high: 0x0001_0203_0405_0607, low: 0x0809_0A0B_0C0D_0E0F).octets == Array(0...15))
   }
 
-  @Test func familiesAreDifferentValues() {
-    #expect(IPAddress("::ffff:1.2.3.4") != IPAddress("1.2.3.4"))
+  /// However it is made, an IPv4-mapped address is the IPv4 address; its neighbors are not.
+  @Test func mappedAddressesAreIPv4Addresses() throws {
+    #expect(IPAddress("::ffff:1.2.3.4") == .v4(0x0102_0304) && IPAddress("0:0:0:0:0:FFFF:102:304") == .v4(0x0102_0304))
+    #expect(IPAddress.v6(high: 0, low: 0xFFFF_0102_0304) == .v4(0x0102_0304))
+    let octets: [UInt8] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF, 1, 2, 3, 4]
+    #expect(IPAddress(octets: octets) == .v4(0x0102_0304))
+    var buffer = ByteBuffer(bytes: [0x05, 0x01, 0x00, 0x04] + octets + [0x00, 0x50])
+    #expect(try SOCKSRequest.decode(from: &buffer)?.destination == SOCKSAddress(.v4(0x0102_0304), port: 80))
+    for other in ["::1.2.3.4", "::ffff:0:1.2.3.4", "::fffe:1.2.3.4", "1::ffff:1.2.3.4"] {
+      #expect(try #require(IPAddress(other)).octets.count == 16)
+    }
   }
 
   @Test func everyPatternOfZeroGroupsReadsBack() {

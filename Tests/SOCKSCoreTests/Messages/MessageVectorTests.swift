@@ -12,7 +12,7 @@ struct MessageVector: Sendable, CustomTestStringConvertible {
 
   static func all() throws -> [MessageVector] {
     let v6 = IPAddress.v6(high: 0x2001_0db8_0000_0000, low: 0x1)
-    let name = SOCKSHost.name(try DomainName("a.example"))
+    let name = SOCKSHost.name(try HostName("a.example"))
     let v4 = SOCKSHost.address(.v4(0xC000_0201))
     func request(_ command: SOCKSCommand, _ host: SOCKSHost, _ port: UInt16) -> WireMessage {
       .request(SOCKSRequest(command: command, destination: SOCKSAddress(host: host, port: port)))

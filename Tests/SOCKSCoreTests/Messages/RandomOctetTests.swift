@@ -61,7 +61,12 @@ import Testing
     case 0x01, 0x04: true
     case 0x03:
       octets.count >= 5 + Int(octets[4])
-        && String(validating: octets[5..<5 + Int(octets[4])], as: UTF8.self).flatMap { try? DomainName($0) } != nil
+        && {
+          switch SOCKSHost(nameField: octets[5..<5 + Int(octets[4])]) {
+          case .address, .name: true
+          case .unconverted, .malformed: false
+          }
+        }()
     default: false
     }
   }

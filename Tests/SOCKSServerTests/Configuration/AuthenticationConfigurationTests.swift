@@ -134,7 +134,10 @@ import Testing
     arguments: [
       ("{address: 192.0.2.1:1, methods: [gssapi, none]}", ["without authentication (none)"]),
       ("{address: 0.0.0.0:1, methods: [password]}", ["in clear (RFC 1929)"]),
-      ("{address: '[::]:1', methods: [none, password]}", ["without authentication (none)", "in clear (RFC 1929)"]),
+      (
+        "{address: '[2001:db8::1]:1', methods: [none, password]}",
+        ["without authentication (none)", "in clear (RFC 1929)"]
+      ),
       ("{address: 192.0.2.1:1, clients: [{from: ['::/0'], methods: [none]}]}", ["without authentication (none)"]),
       (
         "{address: 192.0.2.1:1, clients: [{from: [0.0.0.0/0], compatibility: [unprotected, nec]}]}",

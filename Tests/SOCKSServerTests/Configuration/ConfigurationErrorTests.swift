@@ -368,7 +368,7 @@ private let commands = AccessCommand.allCases.map(\.rawValue).joined(separator: 
     ("deny: [connect], to: []", "3:31: rules[0].to is an empty list; write at least one entry, for example [\"*\"]"),
     (
       "deny: [connect], to: ['10.*']",
-      "3:32: rules[0].to[0]: expected *, a name such as example.com or *.example.com, an address or a network, not \"10.*\""
+      "3:32: rules[0].to[0]: expected *, a name such as example.com or *.example.com, an address or a network, not \"10.*\": the host name holds '*', which no host name has"
     ),
     (
       "deny: [connect], to: ['127.1']",
@@ -383,8 +383,8 @@ private let commands = AccessCommand.allCases.map(\.rawValue).joined(separator: 
       "3:32: rules[0].to[0]: \"a.0x7f\" is neither a name nor a whole IPv4 address; write four numbers, such as 192.0.2.1"
     ),
     (
-      "deny: [connect], to: ['bücher.example']",
-      "3:32: rules[0].to[0]: names are written in ASCII here; give the xn-- form of \"bücher.example\""
+      "deny: [connect], to: ['☃.example']",
+      "3:32: rules[0].to[0]: the name \"☃.example\" has no ASCII form (IDNA): string contains a disallowed character"
     ),
     (
       "deny: [connect], to: ['example.com:22']",

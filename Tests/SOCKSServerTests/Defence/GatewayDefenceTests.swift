@@ -348,10 +348,12 @@ import Testing
     let loop = group.next()
     func dial() async throws -> any Channel {
       try await loop.flatSubmit {
-        let attempt = DialAttempt(eventLoop: loop, descriptors: SessionDescriptors(ledger, id: 1))
-        return dialler.dial(.address(.v4(0x7f00_0001)), port: origin.port, attempt: attempt) { _ in
-          AccessDecision(.allowed(by: RuleReference(index: 0, name: nil)))
-        }
+        let access = AccessRequest(
+          command: .connect, identity: .anonymous, client: .v4(1), host: .address(.v4(0x7f00_0001)), port: origin.port)
+        return dialler.dial(
+          RequestedTarget(asked: access.host, access, search: [], decide: { _ in nil }), port: origin.port,
+          attempt: DialAttempt(eventLoop: loop, descriptors: SessionDescriptors(ledger, id: 1)), judged: { _ in },
+          decide: { _ in AccessDecision(.allowed(by: RuleReference(index: 0, name: nil))) })
       }.get()
     }
     let first = try await dial()

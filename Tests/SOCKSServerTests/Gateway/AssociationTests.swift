@@ -100,12 +100,15 @@ import Testing
     await target.close()
   }
 
-  /// A listener on `[::]` has IPv4 clients, too.
-  @Test func clientsOfAListenerForBothFamilies() async throws {
+  /// With listeners on both wildcards of one port, in either order, a client is the IPv4 client that it is.
+  @Test(arguments: [true, false])
+  func clientsOfListenersForBothFamilies(v6First: Bool) async throws {
     let target = try await DatagramPeer()
-    let setting = Setting.associating { $0.listeners = [ListenAddress(address: .v6(high: 0, low: 0), port: 0)] }
+    let port = try await Origin.closedPort()
+    let both = [IPAddress.v6(high: 0, low: 0), .v4(0)].map { ListenAddress(address: $0, port: port) }
+    let setting = Setting.associating { $0.listeners = v6First ? both : both.reversed() }
     try await GatewayUnderTest.with(setting) { gateway in
-      let address = SOCKSAddress(.v4(0x7f00_0001), port: gateway.address.port)
+      let address = SOCKSAddress(.v4(0x7f00_0001), port: port)
       var control = try await SOCKSPeer(address)
       try await control.negotiate()
       var reply = ByteBuffer(bytes: try await control.associate())
@@ -116,9 +119,23 @@ import Testing
         control.script.encapsulated(AssociatedPeer.plaintext([5], to: target.address)), to: bound)
       #expect(try await target.receive().octets == [5])
       await control.peer.close()
+      #expect(try await gateway.log.next()["client"]?.hasPrefix("127.0.0.1:") == true)
+      var other = try await SOCKSPeer(SOCKSAddress(.v6(high: 0, low: 1), port: port))
+      try await other.negotiate()
+      await other.peer.close()
+      #expect(try await gateway.log.next()["client"]?.hasPrefix("[::1]:") == true)
       await socket.close()
     }
     await target.close()
+  }
+
+  /// IPv6 only: a listener on `[::]` alone has no IPv4 clients.
+  @Test func theIPv6WildcardTakesNoIPv4() async throws {
+    let setting = Setting.associating { $0.listeners = [ListenAddress(address: .v6(high: 0, low: 0), port: 0)] }
+    try await GatewayUnderTest.with(setting) { gateway in
+      let address = SOCKSAddress(.v4(0x7f00_0001), port: gateway.address.port)
+      await #expect(throws: (any Error).self) { _ = try await SOCKSPeer(address) }
+    }
   }
 
   // MARK: Who may send

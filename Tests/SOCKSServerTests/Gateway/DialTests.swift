@@ -146,7 +146,7 @@ import Testing
     setting.rules = [
       .deny([.connect], targets: [.name(try NamePattern(parsing: "*.secret.example"))]), GatewayUnderTest.loopback,
     ]
-    for name in ["a.secret.example", "b.A.Secret.example.", "not_ok..example", "caf\u{e9}.example"] {
+    for name in ["a.secret.example", "b.A.Secret.example.", "caf\u{e9}.secret.example"] {
       let (code, record) = try await Self.ask(try SOCKSAddress(name: name, port: 9), setting)
       #expect(code == 0x02 && record["reason"] == "refused-by-rule", "\(name)")
     }
@@ -187,7 +187,7 @@ import Testing
     let (code, record) = try await Self.ask(try SOCKSAddress(name: "none.example", port: 9), setting)
     #expect(code == 0x04 && record["reason"] == "no-such-name" && record.level == .info)
     setting.lookUp = { _, _ in .success([]) }
-    #expect(try await Self.ask(try SOCKSAddress(name: "none.example", port: 9), setting).code == 0x02)
+    #expect(try await Self.ask(try SOCKSAddress(name: "none.example", port: 9), setting).code == 0x04)
   }
 
   @Test func aResolverThatHangsEndsAtItsDeadlineAndHoldsNothingUp() async throws {

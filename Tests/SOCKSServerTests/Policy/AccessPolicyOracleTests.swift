@@ -24,7 +24,7 @@ private struct Generator {
   ].compactMap { IPAddress($0) }
 
   static let known: [IPAddress: PolicyOracle.Address] = Dictionary(
-    uniqueKeysWithValues: addresses.map { ($0, PolicyOracle.Address(bits($0))) })
+    addresses.map { ($0, PolicyOracle.Address(bits($0))) }, uniquingKeysWith: { first, _ in first })
 
   static func known(_ address: IPAddress) -> PolicyOracle.Address {
     known[address] ?? PolicyOracle.Address(bits(address))
@@ -50,7 +50,7 @@ private struct Generator {
 
   /// Prefix lengths are often those where something begins or ends.
   mutating func network() -> (text: String, bits: PolicyOracle.Bits) {
-    let address = pick(Self.addresses, or: .v4(0)).unmapped
+    let address = pick(Self.addresses, or: .v4(0))
     let all = Self.bits(address)
     let lengths =
       all.isV4
@@ -151,7 +151,7 @@ private struct Generator {
     let labels = !isForAnyPeer && chance(70) ? labels() : nil
     let text = labels.map { $0.joined(separator: ".") + (chance(20) ? "." : "") }
     let asked = isForAnyPeer ? pick(Self.zeros, or: .v4(0)) : reaching
-    let host = text.map { TargetHost(domainName: chance(30) ? $0.uppercased() : $0) } ?? .address(asked)
+    let host = text.map { SOCKSHost(nameField: (chance(30) ? $0.uppercased() : $0).utf8) } ?? .address(asked)
     let port = Int.random(in: 19...29, using: &random)
     return (
       AccessRequest(

@@ -14,7 +14,7 @@ private func request(
 ) throws -> AccessRequest {
   AccessRequest(
     command: .connect, identity: Identity(try #require(Principal(principal))), client: try #require(IPAddress(client)),
-    host: TargetHost(domainName: host), port: port)
+    host: SOCKSHost(nameField: host.utf8), port: port)
 }
 
 @Suite struct AccessPolicyTests {

@@ -1,19 +1,41 @@
 /// An IPv4 or IPv6 address, without port and without zone.
 ///
-/// The two families are different values: `::ffff:192.0.2.1` is not equal to `192.0.2.1`. Code that decides by address
-/// has to look inside such forms itself.
+/// An IPv4-mapped address (RFC 4291 section 2.5.5.2) is the IPv4 address, however it is made: `::ffff:192.0.2.1` and
+/// `192.0.2.1` are one value, and no value of the other family stands for an IPv4 host that way. Connecting to either is
+/// the same, so rules, listeners, clients and networks must not be able to tell them apart.
 public enum IPAddress: Hashable, Sendable {
-  /// Four octets as one integer in host order: `192.0.2.1` is `0xC000_0201`.
+  /// Four bytes as one integer in host order: `192.0.2.1` is `0xC000_0201`.
   case v4(UInt32)
-  /// Sixteen octets as two integers in host order: `2001:db8::1` is `(0x2001_0DB8_0000_0000, 1)`.
-  case v6(high: UInt64, low: UInt64)
+  /// Never an IPv4-mapped address; made by ``v6(high:low:)``.
+  case v6(Halves)
+
+  /// The sixteen bytes of an IPv6 address as two integers in host order: `2001:db8::1` is `(0x2001_0DB8_0000_0000, 1)`.
+  public struct Halves: Hashable, Sendable {
+    public let high: UInt64
+    public let low: UInt64
+
+    fileprivate init(high: UInt64, low: UInt64) {
+      self.high = high
+      self.low = low
+    }
+  }
+
+  /// The address with these two halves: an IPv4 address where they are an IPv4-mapped one.
+  public static func v6(high: UInt64, low: UInt64) -> IPAddress {
+    guard high == 0, low >> 32 == 0xFFFF else { return .v6(Halves(high: high, low: low)) }
+    return .v4(UInt32(low & 0xFFFF_FFFF))
+  }
 
   /// Reads a literal: four decimal numbers from 0 to 255 without leading zeros, or one of the forms of RFC 4291
   /// section 2.2 (`::` stands for at least one group; the last two groups may be written as an IPv4 address).
   ///
   /// - Returns: `nil` for everything else: octal, hexadecimal and short IPv4 spellings, zones, brackets, white space.
   public init?(_ text: some StringProtocol) {
-    let octets = Array(text.utf8.prefix(Self.longestLiteral + 1))
+    self.init(literal: text.utf8)
+  }
+
+  init?(literal: some Collection<UInt8>) {
+    let octets = Array(literal.prefix(Self.longestLiteral + 1))
     guard octets.count <= Self.longestLiteral else { return nil }
     if octets.contains(UInt8(ascii: ":")) {
       guard let address = Self.parseV6(octets[...]) else { return nil }
@@ -29,8 +51,8 @@ public enum IPAddress: Hashable, Sendable {
     switch self {
     case .v4(let value):
       return stride(from: 24, through: 0, by: -8).map { UInt8((value >> UInt32($0)) & 0xFF) }
-    case .v6(let high, let low):
-      return [high, low].flatMap { half in
+    case .v6(let halves):
+      return [halves.high, halves.low].flatMap { half in
         stride(from: 56, through: 0, by: -8).map { UInt8((half >> UInt64($0)) & 0xFF) }
       }
     }
@@ -43,16 +65,13 @@ public enum IPAddress: Hashable, Sendable {
 // MARK: - Text
 
 extension IPAddress: CustomStringConvertible {
-  /// The canonical text of RFC 5952; an IPv4-mapped address ends in dotted decimals (its section 5).
+  /// The canonical text of RFC 5952.
   public var description: String {
     switch self {
     case .v4:
       return octets.map(String.init).joined(separator: ".")
-    case .v6(let high, let low):
-      if high == 0, low >> 32 == 0xFFFF {
-        return "::ffff:\(IPAddress.v4(UInt32(low & 0xFFFF_FFFF)))"
-      }
-      return Self.describe(groups: Self.groups(high) + Self.groups(low))
+    case .v6(let halves):
+      return Self.describe(groups: Self.groups(halves.high) + Self.groups(halves.low))
     }
   }
 
@@ -159,6 +178,22 @@ extension IPAddress {
 }
 
 extension IPAddress {
+  /// `0.0.0.0` or `::`.
+  public var isUnspecified: Bool {
+    switch self {
+    case .v4(let value): value == 0
+    case .v6(let halves): halves.high == 0 && halves.low == 0
+    }
+  }
+
+  /// 127.0.0.0/8 or `::1`.
+  public var isLoopback: Bool {
+    switch self {
+    case .v4(let value): value >> 24 == 127
+    case .v6(let halves): halves.high == 0 && halves.low == 1
+    }
+  }
+
   /// An address from its four or sixteen octets in network order; nil for any other count.
   public init?(octets: some Collection<UInt8>) {
     func integer(_ octets: some Sequence<UInt8>) -> UInt64 { octets.reduce(0) { $0 << 8 | UInt64($1) } }

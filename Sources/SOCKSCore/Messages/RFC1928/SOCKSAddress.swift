@@ -36,7 +36,9 @@ extension SOCKSAddress {
   /// Reads one address with its port; nil when more octets are needed. On nil or an error the buffer's position is
   /// unspecified: callers read from a copy.
   ///
-  /// - Throws: `unsupportedAddressType`; `malformedMessage` for an empty name or one with control characters.
+  /// What a name field says is in the host: also that it names nothing (``SOCKSHost/malformed(_:)``).
+  ///
+  /// - Throws: `unsupportedAddressType`.
   static func read(from buffer: inout ByteBuffer) throws(SOCKSError) -> Self? {
     guard let type: UInt8 = buffer.readInteger() else { return nil }
     let host: SOCKSHost
@@ -50,14 +52,7 @@ extension SOCKSAddress {
     case AddressType.name:
       guard let length: UInt8 = buffer.readInteger() else { return nil }
       guard let octets = buffer.readBytes(length: Int(length)) else { return nil }
-      guard let text = String(validating: octets, as: UTF8.self) else {
-        throw SOCKSError(.malformedMessage, "the host name is not UTF-8")
-      }
-      do throws(SOCKSError) {
-        host = .name(try DomainName(text))
-      } catch {
-        throw SOCKSError(.malformedMessage, error.detail)
-      }
+      host = SOCKSHost(nameField: octets)
     default:
       throw SOCKSError(.unsupportedAddressType, "address type \(hexadecimal(type))")
     }
@@ -67,7 +62,7 @@ extension SOCKSAddress {
 
   /// The octets of the address and port that begin at the reader index; nil when more are needed to know.
   ///
-  /// - Throws: `unsupportedAddressType`; `malformedMessage` for an empty name.
+  /// - Throws: `unsupportedAddressType`.
   static func length(in buffer: ByteBuffer) throws(SOCKSError) -> Int? {
     guard let type: UInt8 = buffer.getInteger(at: buffer.readerIndex) else { return nil }
     switch type {
@@ -75,7 +70,6 @@ extension SOCKSAddress {
     case AddressType.v6: return 1 + 16 + 2
     case AddressType.name:
       guard let length: UInt8 = buffer.getInteger(at: buffer.readerIndex + 1) else { return nil }
-      guard length > 0 else { throw SOCKSError(.malformedMessage, "the host name is empty") }
       return 1 + 1 + Int(length) + 2
     default: throw SOCKSError(.unsupportedAddressType, "address type \(hexadecimal(type))")
     }
@@ -85,13 +79,18 @@ extension SOCKSAddress {
     switch self.host {
     case .address(.v4(let value)):
       buffer.writeMultipleIntegers(AddressType.v4, value)
-    case .address(.v6(let high, let low)):
-      buffer.writeMultipleIntegers(AddressType.v6, high, low)
-    case .name(let name):
-      // A name has at most 255 octets by construction.
-      buffer.writeMultipleIntegers(AddressType.name, UInt8(clamping: name.octets.count))
-      buffer.writeBytes(name.octets)
+    case .address(.v6(let halves)):
+      buffer.writeMultipleIntegers(AddressType.v6, halves.high, halves.low)
+    case .name(let name): Self.write(name: name.text.utf8, into: &buffer)
+    case .unconverted(let name): Self.write(name: name.text.utf8, into: &buffer)
+    case .malformed(let name): Self.write(name: name.bytes, into: &buffer)
     }
     buffer.writeInteger(self.port)
+  }
+
+  private static func write(name: some Collection<UInt8>, into buffer: inout ByteBuffer) {
+    // At most 255 bytes by construction.
+    buffer.writeMultipleIntegers(AddressType.name, UInt8(clamping: name.count))
+    buffer.writeBytes(name.prefix(Int(UInt8.max)))
   }
 }

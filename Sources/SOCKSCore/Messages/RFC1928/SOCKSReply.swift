@@ -25,6 +25,10 @@ public struct SOCKSReply: Hashable, Sendable {
     let replyCode = SOCKSReplyCode(rawValue: code)
     do throws(SOCKSError) {
       guard let bound = try SOCKSAddress.read(from: &reading) else { return nil }
+      switch bound.host {
+      case .address, .name: break
+      case .unconverted, .malformed: throw SOCKSError(.malformedMessage, "the reply's address is no name of a host")
+      }
       buffer = reading
       return Self(code: replyCode, bound: bound)
     } catch {

@@ -62,13 +62,3 @@ struct AuthenticationWarnings {
     self.rules.contains { $0.effect == .allow && $0.identities?.contains(where: isMeant) == true }
   }
 }
-
-extension IPAddress {
-  /// Whether only programs of this machine reach a listener there.
-  fileprivate var isLoopback: Bool {
-    switch self.unmapped {
-    case .v4(let value): value >> 24 == 127
-    case .v6(let high, let low): high == 0 && low == 1
-    }
-  }
-}

@@ -26,6 +26,6 @@ extension Configuration.Bind {
     guard !address.isUnspecified else {
       throw ValueError("\(text) is no address that a peer could connect to; write one of this machine or network")
     }
-    return address.unmapped
+    return address
   }
 }

@@ -35,12 +35,21 @@ extension Configuration {
       let root = document.root ?? YAMLNode(place: YAMLPlace(line: 1, column: 1), content: .mapping([]))
       if let reading = read(root, reader: reader), reader.problems.isEmpty { return reading }
     } catch {
-      let mentionsBrackets = reader.line(error.line)?.contains("]:") ?? false
-      let hint = mentionsBrackets ? "; an address in brackets needs quotes, as in \"[::1]:1080\"" : ""
-      reader.report(error.message + hint, at: error.place)
+      reader.report(error.message + hint(for: error, reader: reader), at: error.place)
     }
     throw ConfigurationError(
       problems: reader.problems.sorted { ($0.line ?? 0, $0.column ?? 0) < ($1.line ?? 0, $1.column ?? 0) })
+  }
+
+  /// What text that is no YAML was probably meant to be.
+  private static func hint(for error: YAMLError, reader: ConfigurationReader) -> String {
+    // libyaml's words for \@, and for \u and \x without their digits.
+    if error.message.contains("unknown escape character") || error.message.contains("hexdecimal") {
+      return "; between double quotes a backslash begins an escape of YAML's: write texts with backslashes, such as "
+        + "principals, between single quotes, as in 'alice\\@corp.example@EXAMPLE.COM'"
+    }
+    let mentionsBrackets = reader.line(error.line)?.contains("]:") ?? false
+    return mentionsBrackets ? "; an address in brackets needs quotes, as in \"[::1]:1080\"" : ""
   }
 
   private static func read(_ root: YAMLNode, reader: ConfigurationReader) -> Reading? {
@@ -53,6 +62,7 @@ extension Configuration {
       }
       let timeouts = keys.optional("timeouts") { node, path in Timeouts(node, path, reader: reader) }
       let limits = keys.optional("limits") { node, path in Limits(node, path, reader: reader) }
+      let names = keys.optional("names") { node, path in Names(node, path, reader: reader) }
       let udp = keys.optional("udp") { node, path in UDP(node, path, reader: reader) }
       let bind = keys.optional("bind") { node, path in Bind(node, path, reader: reader) }
       let penalties = keys.optional("penalties") { node, path in Penalties(node, path, reader: reader) }
@@ -68,12 +78,14 @@ extension Configuration {
             + "passwords: {file: /etc/garter/passwords}", at: first.place)
       }
       guard let listen, let kerberos, let rules else { return nil }
-      let configuration = Configuration(
+      var configuration = Configuration(
         listen: listen.map(\.listener), kerberos: kerberos, passwords: passwords, timeouts: timeouts ?? Timeouts(),
         limits: limits ?? Limits(), penalties: penalties ?? Penalties(), keepalive: keepalive ?? Keepalive(),
         udp: udp ?? UDP(), bind: bind ?? Bind(), rules: rules.map(\.rule))
-      let doubts = AuthenticationWarnings(listeners: listen, rules: configuration.rules).all
-        .map { reader.problem($0.message, at: $0.place) }
+      configuration.names = names ?? Names()
+      let listenerDoubts =
+        ListenerWarnings.all(listen) + AuthenticationWarnings(listeners: listen, rules: configuration.rules).all
+      let doubts = listenerDoubts.map { reader.problem($0.message, at: $0.place) }
       let doubtfulLimits = limits.flatMap { limits in
         keys.entry("limits").map { doubtful(limits, at: $0.value.place, reader: reader) }
       }

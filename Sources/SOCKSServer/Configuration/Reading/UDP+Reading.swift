@@ -30,10 +30,10 @@ extension Configuration.UDP {
       throw ValueError("\(expectation), not \(quoted(text)); names are not resolved here")
     }
     let useless = SpecialAddress.ranges(of: address).contains { [.multicast, .broadcast].contains($0.kind) }
-    guard !useless, ![.v4(0), .v6(high: 0, low: 0)].contains(address.unmapped) else {
+    guard !useless, !address.isUnspecified else {
       throw ValueError("\(expectation), not \(address)")
     }
-    return address.unmapped
+    return address
   }
 }
 

@@ -46,8 +46,7 @@ final class Association {
 
   /// - Returns: nil for a control connection without addresses.
   init?(_ request: SOCKSRequest, of session: Session) {
-    guard let peer = session.channel.remoteAddress?.unmapped, let local = session.channel.localAddress?.unmapped
-    else { return nil }
+    guard let peer = session.channel.remoteAddress, let local = session.channel.localAddress else { return nil }
     self.session = session
     self.eventLoop = session.channel.eventLoop
     self.settings = session.services.associations.configuration
@@ -231,17 +230,15 @@ final class Association {
     // The record has the rule of the first target.
     self.session.record.rule = rule ?? self.session.record.rule
     switch access {
-    case .failure:
-      target.state = .refused(.refusedByRule, until: nil)
-      throw .refusedByRule
-    case .success(let access):
-      switch access.host {
-      case .address(let address):
-        target.state = self.state(for: access, addresses: [address], until: nil)
-        try self.proceed(data, target)
-      case .name(let name):
-        try self.resolve(name.description, data, target, access)
-      }
+    case .failure(let error):
+      let drop: DatagramDrop = error.cause == .malformedName ? .malformedName : .refusedByRule
+      target.state = .refused(drop, until: nil)
+      throw drop
+    case .success(let requested):
+      if let question = requested.question { return try self.resolve(question, data, target, requested) }
+      guard let access = requested.first, case .address(let address) = access.host else { throw .unresolved }
+      target.state = self.state(for: access, addresses: [address], until: nil)
+      try self.proceed(data, target)
     }
   }
 
@@ -258,7 +255,7 @@ final class Association {
     for access: AccessRequest, addresses: [IPAddress], until end: NIODeadline?
   ) -> AssociationTarget.State {
     var drop = DatagramDrop.refusedByRule
-    for address in addresses.map(\.unmapped) {
+    for address in addresses {
       let decision = self.session.decision(for: access, reaching: address)
       guard decision.isAllowed else { continue }
       if self.session.record.rule == nil { self.session.record.rule = decision.rule }
@@ -304,26 +301,28 @@ final class Association {
   // MARK: Names
 
   private func resolve(
-    _ name: String, _ data: ByteBuffer, _ target: AssociationTarget, _ access: AccessRequest
+    _ question: NameQuestion, _ data: ByteBuffer, _ target: AssociationTarget, _ requested: RequestedTarget
   ) throws(DatagramDrop) {
-    let attempt = DialAttempt(eventLoop: self.eventLoop, identity: access.identity)
+    let attempt = DialAttempt(eventLoop: self.eventLoop, identity: requested.first?.identity)
     target.state = .resolving(attempt, waiting: [try self.wait(data)])
-    self.session.services.dialler.lookup.addresses(of: name, attempt: attempt).assumeIsolated().whenComplete {
+    self.session.services.dialler.lookup.answer(question, attempt: attempt).assumeIsolated().whenComplete {
       [weak self] result in
       guard let self, self.isRelaying else { return }
-      self.resolved(result, target, access)
+      self.resolved(result, target, requested)
     }
   }
 
   private func resolved(
-    _ result: Result<[IPAddress], any Error>, _ target: AssociationTarget, _ access: AccessRequest
+    _ result: Result<NameAnswer, any Error>, _ target: AssociationTarget, _ requested: RequestedTarget
   ) {
     guard case .resolving(_, let waiting) = target.state else { return }
+    let end = self.eventLoop.now + TimeAmount(self.settings.nameLifetime)
     switch result {
-    case .success(let addresses):
-      let end = self.eventLoop.now + TimeAmount(self.settings.nameLifetime)
-      target.state = self.state(for: access, addresses: addresses, until: end)
-    case .failure:
+    case .success(.found(let index, let addresses)) where requested.candidates.indices.contains(index):
+      target.state = self.state(for: requested.candidates[index].access, addresses: addresses, until: end)
+    case .success(.refused):
+      target.state = .refused(.refusedByRule, until: end)
+    case .success(.found), .failure:
       target.state = .refused(.unresolved, until: self.eventLoop.now + Self.failedNameLifetime)
     }
     for data in waiting {

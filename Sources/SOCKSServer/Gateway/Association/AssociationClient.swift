@@ -14,12 +14,11 @@ struct AssociationClient {
   private let peer: SocketAddress
 
   /// - Parameters:
-  ///   - peer: the control connection's peer, IPv4-mapped addresses as IPv4.
+  ///   - peer: the control connection's peer.
   ///   - requested: DST.ADDR and DST.PORT of the request.
   init(peer: SocketAddress, requested: SOCKSAddress) {
     self.peer = peer
-    if case .address(let address) = requested.host.normalized, address.unmapped == IPAddress(peer), requested.port != 0
-    {
+    if case .address(let address) = requested.host, address == IPAddress(peer), requested.port != 0 {
       self.address = Self.with(port: Int(requested.port), peer)
     }
   }

@@ -15,13 +15,3 @@ enum DatagramPath {
     }
   }
 }
-
-extension SocketAddress {
-  /// The same address with an IPv4-mapped one as IPv4: a listener on `[::]` has clients of both families.
-  var unmapped: SocketAddress {
-    guard case .v6 = self, let address = IPAddress(self), case .v4 = address,
-      let port = self.port.flatMap(UInt16.init(exactly:)), let unmapped = try? SocketAddress(address, port: port)
-    else { return self }
-    return unmapped
-  }
-}

@@ -16,7 +16,6 @@ extension Penalties.Settings {
       times: { TimeAmount(penalties.time(for: $0)) }, minimum: TimeAmount(penalties.minimum),
       maximum: TimeAmount(penalties.maximum), addresses: penalties.addresses,
       isExempt: { address in
-        let address = address.unmapped
         return penalties.exempt.contains { $0.contains(address) }
       })
   }

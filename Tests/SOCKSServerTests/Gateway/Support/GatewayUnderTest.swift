@@ -40,6 +40,8 @@ final class GatewayUnderTest: Sendable {
     var lookUp: @Sendable (String, Int) -> Result<[IPAddress], SOCKSError> = { _, _ in
       .failure(SessionEnd(.connectFailed(.noSuchName)))
     }
+    var inHostsFile: @Sendable (String, Int) -> Result<[IPAddress], SOCKSError> = { _, _ in .success([]) }
+    var searchDomains: [HostName] = []
     /// Called with every context made.
     var prepare: @Sendable (FakeEstablishment) -> Void = { _ in }
 
@@ -57,6 +59,7 @@ final class GatewayUnderTest: Sendable {
         passwords: self.passwords, timeouts: self.timeouts, limits: self.limits, penalties: self.penalties,
         udp: self.udp, bind: self.bind, rules: self.rules)
       configuration.keepalive = self.keepalive
+      configuration.names.search = self.searchDomains
       return configuration
     }
 
@@ -71,7 +74,8 @@ final class GatewayUnderTest: Sendable {
               prepare(establishment)
               return establishment
             }, engine: "fake")
-        }, lookUp: self.lookUp, now: self.now, random: self.random, descriptors: { descriptors })
+        }, lookUp: self.lookUp, inHostsFile: self.inHostsFile, now: self.now, random: self.random,
+        descriptors: { descriptors })
     }
   }
 

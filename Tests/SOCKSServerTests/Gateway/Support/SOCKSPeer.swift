@@ -104,5 +104,5 @@ struct SOCKSPeer {
 }
 
 extension SOCKSAddress {
-  init(name: String, port: UInt16) throws { self.init(host: .name(try DomainName(name)), port: port) }
+  init(name: String, port: UInt16) throws { self.init(host: SOCKSHost(nameField: name.utf8), port: port) }
 }

@@ -2,12 +2,24 @@
   internal import Glibc
 #endif
 
-/// Host names to addresses, as the system's resolver does it (`getaddrinfo`): hosts file, DNS and all. It blocks.
+/// Host names to addresses, by the system's resolver (`getaddrinfo`): DNS, and whatever else nsswitch.conf names for hosts.
+/// It blocks.
+///
+/// Each name is asked for as it is, with a final dot. Without one the resolver appends domains that resolv.conf
+/// (`search`, `domain`, `ndots`) or the environment (`LOCALDOMAIN`, `RES_OPTIONS`, `HOSTALIASES`) tell it to, and answers
+/// for another name than the one that rules have judged. With one it leaves out `/etc/hosts`, for which there is
+/// ``HostsFile``.
 public enum AddressLookup {
   /// Why a name has no address.
   public struct Failure: Error, Hashable, Sendable, CustomStringConvertible {
     /// The resolver's code (`EAI_…`).
     public let code: Int32
+
+    /// Whether this is an answer: there is no such name, or it has no address. Otherwise nobody could say.
+    public var isAnswer: Bool {
+      // The latter two: EAI_NODATA and EAI_ADDRFAMILY, which are extensions of glibc.
+      [EAI_NONAME, -5, -9].contains(self.code)
+    }
 
     /// The resolver's words.
     public var description: String {
@@ -19,14 +31,15 @@ public enum AddressLookup {
   /// The addresses of a host, four or sixteen octets each, in the resolver's order (RFC 6724), without repetitions.
   ///
   /// - Parameters:
-  ///   - name: taken as it is; a name with a NUL octet has no addresses.
+  ///   - name: a complete name, with or without a final dot. An empty one, or one with a NUL, has no addresses.
   ///   - limit: the most addresses returned.
   public static func addresses(of name: String, limit: Int) throws(Failure) -> [[UInt8]] {
-    guard !name.utf8.contains(0) else { throw Failure(code: EAI_NONAME) }
+    guard !name.isEmpty, !name.utf8.contains(0) else { throw Failure(code: EAI_NONAME) }
+    let absolute = name.utf8.last == UInt8(ascii: ".") ? name : name + "."
     var hints = unsafe addrinfo()
     unsafe hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
     var list: UnsafeMutablePointer<addrinfo>?
-    let code = unsafe getaddrinfo(name, nil, &hints, &list)
+    let code = unsafe getaddrinfo(absolute, nil, &hints, &list)
     guard code == 0 else { throw Failure(code: code) }
     defer { if let list = unsafe list { unsafe freeaddrinfo(list) } }
     var result: [[UInt8]] = []
