@@ -10,7 +10,10 @@ struct Check: AsyncParsableCommand {
   @OptionGroup var file: ConfigurationFile
 
   func run() async throws {
-    let configuration = self.file.read()
+    ProgramSignals.useDefaults()
+    let reading = self.file.read()
+    reading.sayWarnings()
+    let configuration = reading.configuration
     let served = ServedPrincipals.read(configuration.kerberos)
     let users = self.file.readPasswords(configuration.passwords)
     writeLine(

@@ -1,5 +1,6 @@
 import ArgumentParser
 import GSSAPI
+import Logging
 import Platform
 import SOCKSCore
 import SOCKSServer
@@ -9,14 +10,12 @@ struct ConfigurationFile: ParsableArguments {
   @Option(name: .shortAndLong, help: ArgumentHelp("The configuration, a YAML file.", valueName: "file"))
   var config: String
 
-  /// Reads it, and says on standard error what is wrong or doubtful. Ends the process where it cannot be used.
-  func read() -> Configuration {
+  /// Reads it. Ends the process with a message where it cannot be used.
+  func read() -> Configuration.Reading {
     do throws(ConfigurationError) {
-      let reading = try Configuration.load(path: self.config)
-      for warning in reading.warnings { writeLine("garterd: warning: \(warning)", to: .errorOutput) }
-      return reading.configuration
+      return try Configuration.load(path: self.config)
     } catch {
-      writeLine("\(error)", to: .errorOutput)
+      LogWriter.standardError.say("\(error)", level: .critical, withLabel: false)
       endProcess(status: ExitStatus.configuration.rawValue)
     }
   }
@@ -27,9 +26,16 @@ struct ConfigurationFile: ParsableArguments {
     do throws(ConfigurationError) {
       return try PasswordFile.countUsers(path: passwords.file)
     } catch {
-      writeLine("\(error)", to: .errorOutput)
+      LogWriter.standardError.say("\(error)", level: .critical, withLabel: false)
       endProcess(status: ExitStatus.configuration.rawValue)
     }
+  }
+}
+
+extension Configuration.Reading {
+  /// Says what is doubtful.
+  func sayWarnings() {
+    for warning in self.warnings { LogWriter.standardError.say("warning: \(warning)", level: .warning) }
   }
 }
 
@@ -76,7 +82,7 @@ struct ServedPrincipals {
   }
 
   private static func fail(_ message: String) -> Never {
-    writeLine("garterd: \(message)", to: .errorOutput)
+    LogWriter.standardError.say(message, level: .critical)
     endProcess(status: ExitStatus.configuration.rawValue)
   }
 }

@@ -76,19 +76,19 @@ final class BridgeSession {
   func log(_ error: ProxyConnectorError) {
     // With the local program gone, the rest is given up.
     guard self.channel.isActive else { return }
-    self.logger.error("\(error)", metadata: ["target": "\(escaped(self.target.description))"])
+    self.logger.error("\(error)", metadata: ["target": "\(self.target.description)"])
   }
 
   func logBegin(agreed: String) {
     self.logger.info(
-      "session began", metadata: ["target": "\(escaped(self.target.description))", "agreed": "\(agreed)"])
+      "session began", metadata: ["target": "\(self.target.description)", "agreed": "\(agreed)"])
   }
 
   /// What every line about the session's end has.
   func endMetadata(agreed: String, sent: UInt64, received: UInt64) -> Logger.Metadata {
     let milliseconds = (self.channel.eventLoop.now - self.began).nanoseconds / 1_000_000
     return [
-      "target": "\(escaped(self.target.description))", "agreed": "\(agreed)", "sent": "\(sent)",
+      "target": "\(self.target.description)", "agreed": "\(agreed)", "sent": "\(sent)",
       "received": "\(received)", "milliseconds": "\(milliseconds)",
     ]
   }
@@ -122,7 +122,7 @@ final class BridgeSession {
   private func relayEnded(_ end: StreamRelaySession.End, agreed: String) {
     var metadata = self.endMetadata(agreed: agreed, sent: end.octetsFromClient, received: end.octetsFromTarget)
     guard let error = end.error else { return self.logger.info("session ended", metadata: metadata) }
-    metadata["reason"] = "\(escaped(error.description))"
+    metadata["reason"] = "\(error.description)"
     // A local program that goes away in the middle is everyday; a fault of the protected side is not.
     let level: Logger.Level = end.side == .target && error.fault != .network ? .error : .info
     self.logger.log(level: level, "session was cut short", metadata: metadata)
@@ -170,7 +170,7 @@ extension BridgeSession: ServerNegotiationDelegate {
     guard error.code != .requestRefused else { return }
     self.logger.info(
       "local program's request failed",
-      metadata: ["phase": "\(phase.rawValue)", "reason": "\(escaped(error.description))"])
+      metadata: ["phase": "\(phase.rawValue)", "reason": "\(error.description)"])
   }
 }
 

@@ -132,7 +132,7 @@ final class BridgedAssociation: BridgedRequest {
     if error.fault == .network {
       self.session.logger.info("session ended", metadata: metadata)
     } else {
-      metadata["reason"] = "\(escaped(error.description))"
+      metadata["reason"] = "\(error.description)"
       self.session.logger.error("session was cut short", metadata: metadata)
     }
     // Within the loop's turn, whichever side has ended.

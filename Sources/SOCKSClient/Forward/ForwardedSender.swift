@@ -101,7 +101,7 @@ final class ForwardedSender {
     if error.fault == .network {
       self.logger.info("session ended", metadata: metadata)
     } else {
-      metadata["reason"] = "\(escaped(error.description))"
+      metadata["reason"] = "\(error.description)"
       self.logger.error("session was cut short", metadata: metadata)
     }
     self.onEnd(false)

@@ -37,7 +37,7 @@ struct GatewaySurroundings: Sendable {
         let tokens = TokenEngine(kerberos.engine, restrictions: restrictions) { obstacle in
           logger.warning(
             "a session stays with the system's library; further ones are not told of",
-            metadata: ["detail": "\(escaped(obstacle))"])
+            metadata: ["detail": "\(obstacle)"])
         }
         let provider = try GSSAcceptorProvider(kerberos.acceptor, pool: pool, tokens: tokens)
         return Acceptor(

@@ -1,5 +1,6 @@
 import Logging
 import NIOCore
+import Platform
 import SOCKSCore
 import SOCKSGSSAPI
 import SOCKSNIO
@@ -177,7 +178,7 @@ final class Session: ServerNegotiationDelegate {
     self.principalSession = nil
     self.services.logger.log(
       level: self.record.logLevel, "session ended",
-      metadata: self.record.metadata(ended: self.channel.eventLoop.now))
+      metadata: self.record.metadata(ended: self.channel.eventLoop.now).marked(self.identity.logPriority))
     // Last: the gateway may stop with its last session.
     self.services.registry.remove(id: self.record.id)
   }

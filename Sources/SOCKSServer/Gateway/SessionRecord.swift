@@ -43,15 +43,18 @@ struct SessionRecord {
     self.began = began
   }
 
-  /// Names come from outside: they are escaped, and stay on one line.
+  /// The details of an error that are logged: scalars.
+  static let detailLimit = 512
+
+  /// Names come from outside, as they are: what writes the log quotes them.
   func metadata(ended: NIODeadline) -> Logger.Metadata {
     var metadata: Logger.Metadata = ["session": "\(self.id)"]
     metadata["client"] = self.client.map { "\($0)" }
     metadata["method"] = self.method.map { "\($0)" }
-    metadata["principal"] = self.name.map { "\(Self.word($0.description))" }
+    metadata["principal"] = self.name.map { "\($0.description)" }
     if let attributes = self.attributes {
-      metadata["principal"] = "\(Self.word(Identity.distinct(displayedPrincipal: attributes.initiatorName)))"
-      metadata["service"] = "\(Self.word(attributes.acceptorName))"
+      metadata["principal"] = "\(Identity.distinct(displayedPrincipal: attributes.initiatorName))"
+      metadata["service"] = "\(attributes.acceptorName)"
       metadata["mechanism"] = "\(attributes.mechanism)"
       metadata["enctype"] = attributes.encryptionType.map { "\(Self.name(ofEncryptionType: $0))" }
     }
@@ -60,11 +63,11 @@ struct SessionRecord {
     if !self.compatibility.isEmpty {
       metadata["compatibility"] = "\(self.compatibility.map(\.rawValue).sorted().joined(separator: ","))"
     }
-    metadata["target"] = self.target.map { "\(Self.word($0.description))" }
+    metadata["target"] = self.target.map { "\($0.description)" }
     metadata["reached"] = self.reached.map { "\($0)" }
     metadata["bound"] = self.bound.map { "\($0)" }
     if self.refusedPeers > 0 { metadata["refused_peers"] = "\(self.refusedPeers)" }
-    metadata["rule"] = self.rule.map { "\(escaped($0.description))" }
+    metadata["rule"] = self.rule.map { "\($0.description)" }
     metadata["octets_up"] = "\(self.octetsFromClient)"
     metadata["octets_down"] = "\(self.octetsFromTarget)"
     if let association = self.association { metadata.merge(association.metadata) { $1 } }
@@ -72,17 +75,14 @@ struct SessionRecord {
     metadata["reason"] = "\(self.error?.code.description ?? "completed")"
     if let error = self.error {
       metadata["fault"] = "\(error.fault.rawValue)"
-      if !error.detail.isEmpty { metadata["detail"] = "\(escaped(error.detail))" }
+      if !error.detail.isEmpty {
+        metadata["detail"] = "\(String(error.detail.unicodeScalars.prefix(Self.detailLimit)))"
+      }
       metadata["hint"] = self.hint(for: error).map { "\($0)" }
     }
     metadata["phase"] = self.phase.map { "\($0.rawValue)" }
     if self.outlivedTicket { metadata["ticket"] = "expired during the session" }
     return metadata
-  }
-
-  /// A name as one word: with a space in it, it could pass for the next field of a line.
-  private static func word(_ text: String) -> String {
-    escaped(text).replacing(" ", with: "\\u{20}")
   }
 
   /// The one place where an error becomes a log level. A session that was protected less than RFC 1961 says is a warning.
