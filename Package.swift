@@ -17,7 +17,6 @@ let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio
 let nioEmbedded: Target.Dependency = .product(name: "NIOEmbedded", package: "swift-nio")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let serviceLifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
-let unixSignals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
 let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 let subprocess: Target.Dependency = .product(name: "Subprocess", package: "swift-subprocess")
 
@@ -61,7 +60,9 @@ let package = Package(
     .systemLibrary(name: "CLibCrypt"),
     .systemLibrary(name: "CLibIDN2"),
     .systemLibrary(name: "CMalloc"),
-    .target(name: "Platform", dependencies: ["CLibYAML", "CLibCrypt", "CLibIDN2", "CMalloc"], swiftSettings: settings),
+    .target(
+      name: "Platform", dependencies: ["CLibYAML", "CLibCrypt", "CLibIDN2", "CMalloc", logging],
+      swiftSettings: settings),
 
     // Channel handlers, and the adapter that runs GSS contexts for them.
     .target(name: "SOCKSNIO", dependencies: ["SOCKSCore", nioCore], swiftSettings: settings),
@@ -72,7 +73,8 @@ let package = Package(
 
     // What gateway and bridge have in common: how sessions are admitted, limited and ended.
     .target(
-      name: "ProxySession", dependencies: ["SOCKSCore", "SOCKSNIO", "Platform", nioCore, nioPosix, logging],
+      name: "ProxySession",
+      dependencies: ["SOCKSCore", "SOCKSNIO", "Platform", nioCore, nioPosix, logging, serviceLifecycle],
       swiftSettings: settings),
 
     // The gateway and the client side.
@@ -98,7 +100,7 @@ let package = Package(
         "SOCKSCore", "SOCKSNIO", "SOCKSGSSAPI", "GSSAPI", "ProxySession", "SOCKSServer", "SOCKSClient",
         "ThrowawayRealm",
         "Platform",
-        nioCore, nioPosix, argumentParser, logging, serviceLifecycle, unixSignals, subprocess,
+        nioCore, nioPosix, argumentParser, logging, serviceLifecycle, subprocess,
       ],
       swiftSettings: settings),
     .executableTarget(
@@ -106,7 +108,6 @@ let package = Package(
       dependencies: [
         "SOCKSClient", "SOCKSCore", "SOCKSGSSAPI", "GSSAPI", "ProxySession", "Platform", nioCore, nioPosix,
         argumentParser, logging,
-        serviceLifecycle, unixSignals,
       ],
       swiftSettings: settings),
 
@@ -129,7 +130,7 @@ let package = Package(
     .testTarget(
       name: "KerberosTokensTests", dependencies: ["KerberosTokens", "CKerberosCiphers", "GSSAPI", "ThrowawayRealm"],
       swiftSettings: settings),
-    .testTarget(name: "PlatformTests", dependencies: ["Platform"], swiftSettings: settings),
+    .testTarget(name: "PlatformTests", dependencies: ["Platform", logging], swiftSettings: settings),
     .testTarget(
       name: "SOCKSNIOTests",
       dependencies: ["SOCKSCore", "SOCKSNIO", "SOCKSTestSupport", nioCore, nioEmbedded], swiftSettings: settings),

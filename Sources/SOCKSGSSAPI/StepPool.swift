@@ -32,6 +32,22 @@ public final class StepPool: Sendable {
     _ = try? await self.threads.shutdownGracefully()
   }
 
+  /// Lets the threads end, and waits for them no longer than the limit: a step may hang on a file or a silent KDC with nobody
+  /// waiting for its result any more.
+  public func shutdown(within limit: Duration) async {
+    let (ended, continuation) = AsyncStream.makeStream(of: Void.self)
+    Task {
+      await self.shutdown()
+      continuation.finish()
+    }
+    let alarm = Task {
+      try? await Task.sleep(for: limit)
+      continuation.finish()
+    }
+    for await _ in ended {}
+    alarm.cancel()
+  }
+
   /// Runs `work` on a thread of the pool, then `completion` on the event loop, which must be the current one. The result
   /// is nil when the pool was shut down first.
   ///

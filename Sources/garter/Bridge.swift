@@ -3,11 +3,10 @@ import Logging
 import NIOCore
 import NIOPosix
 import Platform
+import ProxySession
 import SOCKSClient
 import SOCKSCore
 import SOCKSGSSAPI
-import ServiceLifecycle
-import UnixSignals
 
 struct Bridge: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
@@ -26,7 +25,8 @@ struct Bridge: AsyncParsableCommand {
         git -c http.proxy=socks5h://127.0.0.1:1080 clone https://git.example.com/project.git
         chromium --proxy-server=socks5://127.0.0.1:1080
 
-      SIGTERM and SIGINT stop it: connections there are may go on for --drain seconds. A second SIGINT ends it at once.
+      SIGTERM, SIGINT, and SIGHUP (its terminal closes) stop it: connections there are may go on for --drain seconds. \
+      A second SIGTERM or SIGINT ends it at once. Under nohup SIGHUP is ignored.
       """)
 
   @OptionGroup var gatewayOptions: GatewayOptions
@@ -50,6 +50,8 @@ struct Bridge: AsyncParsableCommand {
   @Flag(name: .shortAndLong, help: "Log a line for each session.")
   var verbose = false
 
+  @OptionGroup var logOptions: LogOptions
+
   func validate() throws { _ = try self.bridgeConfiguration() }
 
   private func bridgeConfiguration() throws -> SOCKSClient.Bridge.Configuration {
@@ -72,8 +74,9 @@ struct Bridge: AsyncParsableCommand {
   }
 
   func run() async throws {
-    var logger = Logger(label: "garter", factory: { StreamLogHandler.standardError(label: $0) })
-    logger.logLevel = self.quiet ? .critical : self.verbose ? .info : .warning
+    let run = ServiceRun.begin(label: "garter", hangUp: .stops)
+    let log = self.logOptions.configure()
+    let logger = log.makeLogger(label: "garter", level: self.quiet ? .critical : self.verbose ? .info : .warning)
     // Each connection needs two descriptors, an association four.
     _ = try? DescriptorLimit.raise()
     // Steps may hang on a silent KDC for half a minute each.
@@ -83,16 +86,13 @@ struct Bridge: AsyncParsableCommand {
     do {
       let bridge = try SOCKSClient.Bridge(try self.bridgeConfiguration(), connector: connector, logger: logger)
       try await bridge.listen()
-      writeLine(
-        "garter: listening on \(bridge.addresses.map(\.description).joined(separator: " and ")), through \(escaped(self.gatewayOptions.gateway)) "
-          + "as a client of \(connector.configuration.targetName)", to: .errorOutput)
-      let services = ServiceGroup(
-        configuration: ServiceGroupConfiguration(
-          services: [bridge], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
-      try await services.run()
+      log.say(
+        "listening on \(bridge.addresses.map(\.description).joined(separator: " and ")), through "
+          + "\(escaped(self.gatewayOptions.gateway)) as a client of \(connector.configuration.targetName)")
+      try await run.run(bridge, drain: .seconds(Int64(self.drain)), isReady: true)
       endProcess(status: ProgramStatus.success.rawValue)
     } catch let error as BridgeError {
-      writeLine("garter: \(error)", to: .errorOutput)
+      log.say("\(error)", level: .critical)
       endProcess(status: (error.reason == .notLoopback ? ProgramStatus.usage : .unavailable).rawValue)
     }
   }

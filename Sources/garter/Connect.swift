@@ -1,4 +1,5 @@
 import ArgumentParser
+import Logging
 import NIOPosix
 import Platform
 import SOCKSClient
@@ -36,13 +37,14 @@ struct Connect: AsyncParsableCommand {
   @OptionGroup var destination: TargetArguments
 
   func run() async throws {
+    ProgramSignals.useDefaults()
     let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     let pool = StepPool(threads: 1, limit: 1)
     let connector = ProxyConnector(
       try self.gatewayOptions.configuration(), pool: pool, tokens: self.gatewayOptions.tokens, group: group)
     let verbose = self.verbose
     let session = StandardStreamSession(connector: connector, eventLoop: group.next()) { proxied in
-      if verbose { writeLine("garter: connected, \(proxied.summary)", to: .errorOutput) }
+      if verbose { LogWriter.standardError.say("connected, \(proxied.summary)") }
     }
     let target = try self.destination.address()
     do {
@@ -56,7 +58,7 @@ struct Connect: AsyncParsableCommand {
   }
 
   private func end(_ status: ProgramStatus, _ text: String? = nil) -> Never {
-    if let text, !self.quiet { writeLine("garter: \(text)", to: .errorOutput) }
+    if let text, !self.quiet { LogWriter.standardError.say(text, level: .error) }
     endProcess(status: status.rawValue)
   }
 }

@@ -23,10 +23,25 @@ struct Garter: AsyncParsableCommand {
 
   static func main() async {
     StandardStream.occupyMissing()
+    ProgramSignals.hold()
+    LogWriter.standardError.configure(label: "garter", format: .text)
     KerberosEnvironment.watchConfiguration()
     // A reader that goes away is an error to report, not a reason to be killed.
     ignoreBrokenPipes()
     FreedMemory.keepForReuse()
-    await self.main(nil)
+    do {
+      var command = try await self.asyncParseAsRoot()
+      if var command = command as? any AsyncParsableCommand {
+        try await command.run()
+      } else {
+        try command.run()
+      }
+    } catch {
+      // What is said now may wait for its reader: the user can end that.
+      ProgramSignals.useDefaults()
+      LogWriter.standardError.flush()
+      self.exit(withError: error)
+    }
+    endProcess(status: 0)
   }
 }

@@ -3,11 +3,10 @@ import Logging
 import NIOCore
 import NIOPosix
 import Platform
+import ProxySession
 import SOCKSClient
 import SOCKSCore
 import SOCKSGSSAPI
-import ServiceLifecycle
-import UnixSignals
 
 struct UDP: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
@@ -26,7 +25,7 @@ struct UDP: AsyncParsableCommand {
             then: dig @127.0.0.1 -p 5353 www.example.com
         printf 'link up' | garter udp --gateway gw.example.com:1080 --wait 0 loghost.example.com 514
 
-      Exit status: 0 the input has ended, or stopped by SIGTERM or SIGINT; 64 wrong usage; 68 the gateway's name is \
+      Exit status: 0 the input has ended, or (with --listen) stopped by SIGTERM, SIGINT or SIGHUP; 64 wrong usage; 68 the gateway's name is \
       unknown; 69 the gateway cannot be reached or relays no datagrams, or the local port is taken; 74 the session was \
       cut short; 75 no answer in time, try again; 76 the gateway breaks the protocol or does not agree to the protection \
       asked for; 77 no ticket, or refused.
@@ -57,6 +56,8 @@ struct UDP: AsyncParsableCommand {
   @Flag(name: .shortAndLong, help: "Say on standard error what was agreed with the gateway, and what was dropped.")
   var verbose = false
 
+  @OptionGroup var logOptions: LogOptions
+
   @OptionGroup var destination: TargetArguments
 
   func validate() throws {
@@ -75,25 +76,27 @@ struct UDP: AsyncParsableCommand {
   }
 
   func run() async throws {
+    let log = self.logOptions.configure()
     if let listen = try self.listenAddress() {
-      try await self.forward(from: listen)
+      try await self.forward(from: listen, log: log)
     } else {
       try await self.copyStandardStreams()
     }
   }
 
   private func copyStandardStreams() async throws {
+    ProgramSignals.useDefaults()
     let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     let pool = StepPool(threads: 1, limit: 1)
     let connector = ProxyConnector(
       try self.gatewayOptions.configuration(), pool: pool, tokens: self.gatewayOptions.tokens, group: group)
     let verbose = self.verbose
     let session = StandardDatagramSession(connector: connector, grace: .seconds(Int64(self.wait))) { association in
-      if verbose { writeLine("garter: associated, \(association.summary)", to: .errorOutput) }
+      if verbose { LogWriter.standardError.say("associated, \(association.summary)") }
     }
     do {
       let drops = try await session.run(to: try self.destination.address())
-      if verbose, drops.total > 0 { writeLine("garter: dropped \(drops)", to: .errorOutput) }
+      if verbose, drops.total > 0 { LogWriter.standardError.say("dropped \(drops)") }
       self.end(.success)
     } catch let error as ProxyConnectorError {
       self.end(error.programStatus, "\(error)")
@@ -102,9 +105,9 @@ struct UDP: AsyncParsableCommand {
     }
   }
 
-  private func forward(from listen: SOCKSAddress) async throws {
-    var logger = Logger(label: "garter", factory: { StreamLogHandler.standardError(label: $0) })
-    logger.logLevel = self.quiet ? .critical : self.verbose ? .info : .warning
+  private func forward(from listen: SOCKSAddress, log: LogWriter) async throws {
+    let run = ServiceRun.begin(label: "garter", hangUp: .stops)
+    let logger = log.makeLogger(label: "garter", level: self.quiet ? .critical : self.verbose ? .info : .warning)
     // Each sender needs two descriptors: the control connection's and the socket's.
     _ = try? DescriptorLimit.raise()
     // Steps may hang on a silent KDC for half a minute each.
@@ -118,23 +121,20 @@ struct UDP: AsyncParsableCommand {
     do {
       let forward = try DatagramForward(configuration, connector: connector, logger: logger)
       try await forward.listen()
-      writeLine(
-        "garter: listening on \(forward.addresses.map(\.description).joined(separator: " and ")) for datagrams to \(escaped(target.description)), through "
-          + "\(escaped(self.gatewayOptions.gateway)) as a client of \(connector.configuration.targetName)",
-        to: .errorOutput)
-      let services = ServiceGroup(
-        configuration: ServiceGroupConfiguration(
-          services: [forward], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
-      try await services.run()
+      log.say(
+        "listening on \(forward.addresses.map(\.description).joined(separator: " and ")) for datagrams to "
+          + "\(escaped(target.description)), through \(escaped(self.gatewayOptions.gateway)) as a client of "
+          + "\(connector.configuration.targetName)")
+      try await run.run(forward, drain: .zero, isReady: true)
       self.end(.success)
     } catch let error as BridgeError {
-      writeLine("garter: \(error)", to: .errorOutput)
+      log.say("\(error)", level: .critical)
       self.end(error.reason == .notLoopback ? .usage : .unavailable)
     }
   }
 
   private func end(_ status: ProgramStatus, _ text: String? = nil) -> Never {
-    if let text, !self.quiet { writeLine("garter: \(text)", to: .errorOutput) }
+    if let text, !self.quiet { LogWriter.standardError.say(text, level: .error) }
     endProcess(status: status.rawValue)
   }
 }

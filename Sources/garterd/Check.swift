@@ -19,15 +19,18 @@ struct Check: AsyncParsableCommand {
   var user: String?
 
   func run() async throws {
+    ProgramSignals.useDefaults()
     if let user = self.user { self.become(user) }
-    var configuration = self.file.read()
+    let reading = self.file.read()
+    reading.sayWarnings()
+    var configuration = reading.configuration
     self.file.placeReplayCache(&configuration)
     let served = KerberosFiles(configuration.kerberos, createsReplayCache: false).report()
     let users = self.file.readPasswords(configuration.passwords)
     let hosts = (try? FileContents.read(path: "/etc/hosts", limit: 1 << 20)) ?? []
     let doubts = KeyWarnings(
       served, configuration: configuration, hostName: hostName, hosts: String(decoding: hosts, as: UTF8.self))
-    for warning in doubts.all { writeLine("garterd: warning: \(warning)", to: .errorOutput) }
+    for warning in doubts.all { LogWriter.standardError.say("warning: \(warning)", level: .warning) }
     writeLine(
       """
       \(self.file.config) is in order

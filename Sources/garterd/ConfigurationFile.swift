@@ -1,4 +1,5 @@
 import ArgumentParser
+import Logging
 import Platform
 import SOCKSCore
 import SOCKSServer
@@ -8,14 +9,12 @@ struct ConfigurationFile: ParsableArguments {
   @Option(name: .shortAndLong, help: ArgumentHelp("The configuration, a YAML file.", valueName: "file"))
   var config: String
 
-  /// Reads it, and says on standard error what is wrong or doubtful. Ends the process where it cannot be used.
-  func read() -> Configuration {
+  /// Reads it. Ends the process with a message where it cannot be used.
+  func read() -> Configuration.Reading {
     do throws(ConfigurationError) {
-      let reading = try Configuration.load(path: self.config)
-      for warning in reading.warnings { writeLine("garterd: warning: \(warning)", to: .errorOutput) }
-      return reading.configuration
+      return try Configuration.load(path: self.config)
     } catch {
-      writeLine("\(error)", to: .errorOutput)
+      LogWriter.standardError.say("\(error)", level: .critical, withLabel: false)
       endProcess(status: ExitStatus.configuration.rawValue)
     }
   }
@@ -36,9 +35,16 @@ struct ConfigurationFile: ParsableArguments {
     do throws(ConfigurationError) {
       return try PasswordFile.countUsers(path: passwords.file)
     } catch {
-      writeLine("\(error)", to: .errorOutput)
+      LogWriter.standardError.say("\(error)", level: .critical, withLabel: false)
       endProcess(status: ExitStatus.configuration.rawValue)
     }
+  }
+}
+
+extension Configuration.Reading {
+  /// Says what is doubtful.
+  func sayWarnings() {
+    for warning in self.warnings { LogWriter.standardError.say("warning: \(warning)", level: .warning) }
   }
 }
 

@@ -69,8 +69,8 @@ struct KerberosFiles {
 extension KerberosFiles {
   /// Writes warnings and problems to standard error, and ends the process if there are problems.
   func report() -> ServedPrincipals {
-    for warning in self.warnings { writeLine("garterd: warning: \(warning)", to: .errorOutput) }
-    for problem in self.problems { writeLine("garterd: \(problem)", to: .errorOutput) }
+    for warning in self.warnings { LogWriter.standardError.say("warning: \(warning)", level: .warning) }
+    for problem in self.problems { LogWriter.standardError.say("\(problem)", level: .critical) }
     guard self.problems.isEmpty, let served = self.served else {
       endProcess(status: ExitStatus.configuration.rawValue)
     }

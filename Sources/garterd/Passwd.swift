@@ -23,6 +23,7 @@ struct Passwd: ParsableCommand {
   var name: String
 
   func run() throws {
+    ProgramSignals.useDefaults()
     let name: UserName
     do throws(ValueError) {
       name = try PasswordFile.name(self.name)

@@ -1,18 +1,18 @@
 import ArgumentParser
 import Logging
 import Platform
+import ProxySession
 import SOCKSCore
 import SOCKSGSSAPI
 import SOCKSServer
-import ServiceLifecycle
-import UnixSignals
 
 struct Run: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Run the gateway until SIGTERM or SIGINT.",
     discussion: """
       After SIGTERM or SIGINT no new session is taken; sessions that relay may go on for timeouts.drain of the \
-      configuration, then they are reset. Each session ends with one line of log on standard error.
+      configuration, then they are reset; a second SIGTERM or SIGINT resets them at once. Each session ends with one line \
+      of log on standard error.
       """)
 
   @OptionGroup var file: ConfigurationFile
@@ -25,28 +25,40 @@ struct Run: AsyncParsableCommand {
     })
   var logLevel: Logger.Level = .info
 
+  @Option(
+    help: ArgumentHelp(
+      "'text' or 'json' (one object on each line), in place of log.format of the configuration.", valueName: "format"),
+    transform: { text in
+      guard let format = LogFormat(rawValue: text) else { throw ValidationError("--log-format is 'text' or 'json'") }
+      return format
+    })
+  var logFormat: LogFormat?
+
   func run() async throws {
-    var configuration = self.file.read()
+    let run = ServiceRun.begin(label: "garterd", hangUp: .isReported)
+    let log = LogWriter.standardError
+    if let format = self.logFormat { log.configure(label: "garterd", format: format) }
+    let reading = self.file.read()
+    var configuration = reading.configuration
+    log.configure(label: "garterd", format: self.logFormat ?? configuration.log.format)
+    reading.sayWarnings()
     self.file.placeReplayCache(&configuration)
     let served = KerberosFiles(configuration.kerberos, createsReplayCache: true).report()
     FreedMemory.keepForReuse()
     // Each session needs two descriptors.
     _ = try? DescriptorLimit.raise()
-    var logger = Logger(label: "garterd", factory: { StreamLogHandler.standardError(label: $0) })
-    logger.logLevel = self.logLevel
+    let logger = log.makeLogger(label: "garterd", level: self.logLevel)
     let server = ProxyServer(
       configuration: configuration, served: escaped(served.text, limit: 2_000), logger: logger,
-      restrictions: self.restrictions())
-    let services = ServiceGroup(
-      configuration: ServiceGroupConfiguration(
-        services: [server], gracefulShutdownSignals: [.sigterm, .sigint], logger: Self.quiet))
+      restrictions: self.restrictions()
+    ) { _ in run.isReady() }
     do {
-      try await services.run()
+      try await run.run(server, drain: configuration.timeouts.drain)
       endProcess(status: 0)
     } catch let error as SOCKSError {
       self.fail(escaped(error.detail, limit: 2_000), .configuration)
     } catch let error as ConfigurationError {
-      writeLine("\(error)", to: .errorOutput)
+      log.say("\(error)", level: .critical, withLabel: false)
       endProcess(status: ExitStatus.configuration.rawValue)
     } catch let error as ListenError {
       self.fail("\(error)", .unavailable)
@@ -54,13 +66,6 @@ struct Run: AsyncParsableCommand {
       self.fail("\(error)", .software)
     }
   }
-
-  /// The service group's own lines say nothing that the gateway's do not.
-  private static let quiet: Logger = {
-    var logger = Logger(label: "services", factory: { StreamLogHandler.standardError(label: $0) })
-    logger.logLevel = .critical
-    return logger
-  }()
 
   /// For comparisons and tests: what the engine must leave aside, as `avx512,sha` or `multi-buffer`.
   private func restrictions() -> TokenEngine.Restrictions {
@@ -73,7 +78,7 @@ struct Run: AsyncParsableCommand {
   }
 
   private func fail(_ message: String, _ status: ExitStatus) -> Never {
-    writeLine("garterd: \(message)", to: .errorOutput)
+    LogWriter.standardError.say(message, level: .critical)
     endProcess(status: status.rawValue)
   }
 }

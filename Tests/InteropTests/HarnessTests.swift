@@ -5,14 +5,26 @@ import Testing
 @Suite struct HarnessTests {
   @Test func aLineOfLogIsTakenApart() {
     let line = LogLine(
-      "2026-01-02T03:04:05+0000 notice garterd: client=127.0.0.1:9 detail=no key = no way reason=context-failed "
-        + "rule=rule 1 [SOCKSServer] session ended")
-    #expect(line.message == "session ended")
+      "2026-01-02T03:04:05.678Z notice garterd: session ended client=127.0.0.1:9 detail=\"no key = \\\"no\\\" way\" "
+        + "reason=context-failed rule=\"rule 1\"")
+    #expect(line.level == "notice" && line.message == "session ended")
     #expect(
       line.metadata == [
-        "client": "127.0.0.1:9", "detail": "no key = no way", "reason": "context-failed", "rule": "rule 1",
+        "client": "127.0.0.1:9", "detail": "no key = \"no\" way", "reason": "context-failed", "rule": "rule 1",
       ])
-    #expect(LogLine("no line of log").metadata.isEmpty)
+    let other = LogLine("2026-01-02T03:04:05.678Z error garter: \"a=b c\" target=x")
+    #expect(other.message == "a=b c" && other.metadata == ["target": "x"])
+    #expect(LogLine("2026-01-02T03:04:05.678Z notice garterd: stopped").message == "stopped")
+  }
+
+  @Test(arguments: [
+    "no line of log", "", "a=b", "2026-01-02T03:04:05.678Z notice garterd: m a=b c",
+    "2026-01-02T03:04:05.678Z notice garterd: m a=\"b", "2026-01-02T03:04:05.678Z notice garterd: m a=\"b\"c",
+    "2026-01-02T03:04:05.678Z notice garterd: m a=b a=c", "2026-01-02T03:04:05.678Z notice garterd: m a= b=c",
+    "2026-01-02T03:04:05.678Z notice garterd: m a=b=c",
+  ])
+  func whatIsNoLineOfLogHasNoFields(line: String) {
+    #expect(LogLine(line).metadata.isEmpty && LogLine(line).message.isEmpty)
   }
 
   @Test(arguments: ["token 6082027a06092a86", "got m12:aaa", "an escape \u{1b}[0m"])

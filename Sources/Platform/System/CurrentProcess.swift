@@ -18,11 +18,17 @@ public var hostName: String {
   }
 }
 
-/// From now on a write to a connection that the peer has closed fails with EPIPE, instead of ending the process.
+/// From now on a write to a connection that the peer has closed fails with EPIPE, and one beyond the limit for a file's size
+/// (`ulimit -f`) with EFBIG, instead of ending the process.
 public func ignoreBrokenPipes() {
   _ = signal(SIGPIPE, SIG_IGN)
+  _ = signal(SIGXFSZ, SIG_IGN)
 }
 
 /// Ends the process at once, without the libraries' own clean-up: that would run on this thread while other threads may
-/// still be inside the libraries (a Kerberos call that waits for a server, say), and make them fail.
-public func endProcess(status: Int32) -> Never { _exit(status) }
+/// still be inside the libraries (a Kerberos call that waits for a server, say), and make them fail. Only what the log still
+/// has to write is waited for, for a second at most.
+public func endProcess(status: Int32) -> Never {
+  LogWriter.standardError.flush()
+  _exit(status)
+}

@@ -11,17 +11,26 @@ public enum StandardStream: Int32, Hashable, Sendable, CaseIterable {
 }
 
 extension StandardStream {
-  /// Occupies the numbers of streams that the program was started without, so that no socket gets one of them. What is
-  /// put there can only be used the wrong way round: reading and writing fail, as they did. To be called first.
+  /// Occupies the numbers of streams that the program was started without, so that no socket and no keytab gets one of
+  /// them. Reading the input and writing to the output fail, as they did; messages for the standard error go nowhere. To be
+  /// called first.
   public static func occupyMissing() {
     for stream in allCases where fcntl(stream.rawValue, F_GETFD) < 0 {
       // The lowest free number is the stream's own: those before it are occupied.
-      _ = unsafe open("/dev/null", stream == .input ? O_WRONLY : O_RDONLY)
+      let flags =
+        switch stream {
+        case .input, .errorOutput: O_WRONLY
+        case .output: O_RDONLY
+        }
+      guard unsafe open("/dev/null", flags) != stream.rawValue else { continue }
+      // A machine without /dev: an unconnected socket can be neither read from nor written to.
+      guard socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0) == stream.rawValue else { _exit(71) }
     }
   }
 }
 
-/// Writes one line, as far as the stream takes it: for messages to a person, never for data.
+/// Writes one line, as far as the stream takes it, and waits for that: for programs that run once and end. A service says what
+/// it has to say through ``LogWriter/say(_:level:withLabel:)``, which does not wait.
 public func writeLine(_ line: String, to stream: StandardStream) {
   let octets = Array(line.utf8) + [UInt8(ascii: "\n")]
   _ = unsafe octets.withUnsafeBytes { unsafe write(stream.rawValue, $0.baseAddress, $0.count) }

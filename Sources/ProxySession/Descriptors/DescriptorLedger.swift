@@ -1,5 +1,4 @@
 public import NIOCore
-public import SOCKSCore
 import Synchronization
 
 /// Counts every descriptor of a program's sessions: the connections that were accepted, the sockets that sessions have

@@ -1,5 +1,4 @@
 public import NIOCore
-public import SOCKSCore
 
 /// The descriptors of one session.
 public struct SessionDescriptors: Sendable {

@@ -46,7 +46,7 @@ public final class OngoingTrouble: Sendable {
     guard isNew else { return }
     self.lines.log(
       "trouble \(end.reason)", level: .error, "logins fail for a reason of this machine's",
-      metadata: ["reason": "\(end.reason)", "detail": "\(escaped(end.detail))"])
+      metadata: ["reason": "\(end.reason)", "detail": "\(end.detailForTheLog)"])
   }
 
   /// A context was established: whatever there was is over. Called for each login, so that it costs nothing.

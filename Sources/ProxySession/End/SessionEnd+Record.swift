@@ -41,8 +41,14 @@ extension SessionEnd {
       .connectFailed, .malformedName, .authenticationFailed, .trouble, .violation, .connectionClosed, .ioError, .bug:
       break
     }
-    if !self.detail.isEmpty { fields["detail"] = "\(escaped(self.detail))" }
+    if !self.detail.isEmpty { fields["detail"] = "\(self.detailForTheLog)" }
     fields["hint"] = hint.map { "\($0)" }
     return fields
   }
+
+  /// The most of a detail that is logged: Unicode scalars.
+  private static let detailLimit = 512
+
+  /// Of any content: what writes the log quotes it.
+  var detailForTheLog: String { String(self.detail.unicodeScalars.prefix(Self.detailLimit)) }
 }

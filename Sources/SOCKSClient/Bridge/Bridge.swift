@@ -123,7 +123,7 @@ public final class Bridge: Service {
   public var connectionCount: Int { self.connections.count }
 
   /// Takes no new connections, and returns when those there are have ended: by themselves within the limit, or else
-  /// closed.
+  /// closed. Cancelling the task closes them at once.
   ///
   /// - Parameter drain: the limit; nil for the configuration's.
   public func stop(drain: TimeAmount? = nil) async {
@@ -136,7 +136,11 @@ public final class Bridge: Service {
       self.connections.timeIsUp()
       for channel in channels { channel.close(promise: nil) }
     }
-    _ = try? await EventLoopFuture.whenAllComplete(channels.map(\.closeFuture), on: loop).get()
+    await withTaskCancellationHandler {
+      _ = try? await EventLoopFuture.whenAllComplete(channels.map(\.closeFuture), on: loop).get()
+    } onCancel: {
+      for channel in channels { channel.close(promise: nil) }
+    }
     timer.cancel()
     self.lines.flush()
   }
@@ -157,6 +161,8 @@ public final class Bridge: Service {
       self.refused("other-user", ["uid": "\(owner)"])
       throw ChannelError.ioOnClosedChannel
     }
+    // The user's own from here on.
+    logger[metadataKey: "session"] = .marked("\(number)", .reserved)
     try BridgeSession(
       channel, connector: self.connector, user: self.configuration.user,
       descriptors: SessionDescriptors(self.connections.ledger, id: number),

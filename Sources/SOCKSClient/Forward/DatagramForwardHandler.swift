@@ -1,5 +1,6 @@
 import Logging
 import NIOCore
+import Platform
 import SOCKSCore
 import SOCKSNIO
 
@@ -81,7 +82,7 @@ final class DatagramForwardHandler: ChannelInboundHandler {
     if let pausesUntil = self.pausesUntil, now < pausesUntil { return nil }
     if self.senders.count >= max(1, self.configuration.maximumSenders) { self.closeLongestIdle() }
     var logger = self.logger
-    logger[metadataKey: "session"] = "\(self.nextNumber)"
+    logger[metadataKey: "session"] = .marked("\(self.nextNumber)", .reserved)
     self.nextNumber += 1
     let sender = ForwardedSender(self.configuration, eventLoop: context.eventLoop, logger: logger)
     sender.onAnswer = { [weak self] data in self?.answer(data, to: address) }

@@ -3,7 +3,7 @@ import ProxySession
 
 /// Everything that an operator decides about a gateway.
 ///
-/// A program makes one with ``init(listen:kerberos:passwords:timeouts:limits:penalties:keepalive:udp:bind:rules:)``; an operator writes YAML, which
+/// A program makes one with ``init(listen:kerberos:passwords:timeouts:limits:penalties:keepalive:udp:bind:log:rules:)``; an operator writes YAML, which
 /// ``parse(octets:sourceName:)`` reads:
 ///
 /// ```yaml
@@ -40,6 +40,8 @@ public struct Configuration: Hashable, Sendable {
   public var penalties: Penalties
   /// `keepalive`: how connections whose other end is gone are found.
   public var keepalive: Keepalive
+  /// `log`: what the log looks like.
+  public var log: Log
   /// `rules`: who may reach what; see ``AccessPolicy``. 1 to 1000 of them.
   ///
   /// Each rule is a mapping with the keys
@@ -60,7 +62,7 @@ public struct Configuration: Hashable, Sendable {
   public init(
     listen: [Listener], kerberos: Kerberos, passwords: Passwords? = nil, timeouts: Timeouts = Timeouts(),
     limits: Limits = Limits(), penalties: Penalties = Penalties(), keepalive: Keepalive = Keepalive(), udp: UDP = UDP(),
-    bind: Bind = Bind(), rules: [AccessRule]
+    bind: Bind = Bind(), log: Log = Log(), rules: [AccessRule]
   ) {
     self.listen = listen
     self.kerberos = kerberos
@@ -71,6 +73,7 @@ public struct Configuration: Hashable, Sendable {
     self.bind = bind
     self.penalties = penalties
     self.keepalive = keepalive
+    self.log = log
     self.rules = rules
   }
 

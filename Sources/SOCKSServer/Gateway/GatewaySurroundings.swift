@@ -41,10 +41,10 @@ struct GatewaySurroundings: Sendable {
         let tokens = TokenEngine(kerberos.engine, restrictions: restrictions) { obstacle in
           logger.warning(
             "a session stays with the system's library; further ones are not told of",
-            metadata: ["detail": "\(escaped(obstacle))"])
+            metadata: ["detail": "\(obstacle)"])
         }
         let provider = try GSSAcceptorProvider(kerberos.acceptor, pool: pool, tokens: tokens) { warning in
-          logger.error("the keytab can be written by others", metadata: ["detail": "\(escaped(warning))"])
+          logger.error("the keytab can be written by others", metadata: ["detail": "\(warning)"])
         }
         return Acceptor(
           makeEstablishment: { provider.makeEstablishment(on: $0) }, engine: tokens.description)

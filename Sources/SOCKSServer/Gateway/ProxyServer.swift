@@ -1,6 +1,7 @@
 public import Logging
 public import NIOCore
 public import NIOPosix
+import Platform
 import ProxySession
 public import SOCKSCore
 public import SOCKSGSSAPI
@@ -12,6 +13,9 @@ public import ServiceLifecycle
 /// It is a `Service`: ``run()`` listens until a graceful shutdown, then takes no new sessions, lets the relaying ones come
 /// to their ends for as long as `timeouts.drain` says, and resets what is left.
 public final class ProxyServer: Service {
+  /// How long the end waits for steps under way. One may hang on its keytab or its replay cache.
+  static let stepsLimit: Duration = .milliseconds(200)
+
   private let configuration: Configuration
   private let served: String
   private let logger: Logger
@@ -66,10 +70,10 @@ public final class ProxyServer: Service {
     do {
       try await self.serve(steps: steps, lookups: lookups, passwords: passwords)
     } catch {
-      await steps.shutdown()
+      await steps.shutdown(within: Self.stepsLimit)
       throw error
     }
-    await steps.shutdown()
+    await steps.shutdown(within: Self.stepsLimit)
   }
 
   private func serve(steps: StepPool, lookups: StepPool, passwords: PasswordCheck?) async throws {
@@ -116,7 +120,7 @@ public final class ProxyServer: Service {
         "principals": "\(self.served)",
         "engine": "\(acceptor.engine)",
         "levels": "\(self.configuration.kerberos.levels.map(\.description).joined(separator: " "))",
-      ])
+      ].marked(.reserved))
     self.onListening(addresses)
     let end = await self.end(of: listeners)
     await listeners.close()
@@ -142,7 +146,7 @@ public final class ProxyServer: Service {
 
   private func drain(_ registry: SessionRegistry, isGraceful: Bool) async {
     registry.beginDraining()
-    self.logger.notice("stopping", metadata: ["connections": "\(registry.connections)"])
+    self.logger.notice("stopping", metadata: ["connections": "\(registry.connections)"].marked(.reserved))
     let limit: Duration = isGraceful ? self.configuration.timeouts.drain : .zero
     await withTaskGroup(of: Bool.self) { tasks in
       tasks.addTask {

@@ -1,5 +1,6 @@
 import Logging
 import NIOCore
+import Platform
 import ProxySession
 import SOCKSCore
 import SOCKSGSSAPI
@@ -203,7 +204,8 @@ final class Session: ServerNegotiationDelegate {
 
   /// What ends before the client has sent a credential, anybody can cause any number of times.
   private func log() {
-    let (level, metadata) = (self.record.logLevel, self.record.metadata(ended: self.channel.eventLoop.now))
+    let level = self.record.logLevel
+    let metadata = self.record.metadata(ended: self.channel.eventLoop.now).marked(self.identity.logPriority)
     if self.record.isAnonymous, level < .error {
       self.services.lines.log(self.record.kind, level: level, "session ended", metadata: metadata)
     } else {

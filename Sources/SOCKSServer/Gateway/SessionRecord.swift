@@ -48,30 +48,30 @@ struct SessionRecord {
     self.began = began
   }
 
-  /// Names come from outside: they are escaped, and stay on one line.
+  /// Names come from outside, as they are: what writes the log quotes them.
   func metadata(ended: NIODeadline) -> Logger.Metadata {
     var metadata: Logger.Metadata = ["session": "\(self.id)"]
     metadata["client"] = self.client.map { "\($0)" }
     metadata["method"] = self.method.map { "\($0)" }
-    metadata["principal"] = self.name.map { "\(Self.word($0.description))" }
+    metadata["principal"] = self.name.map { "\($0.description)" }
     if let attributes = self.attributes {
-      metadata["principal"] = "\(Self.word(Identity.distinct(displayedPrincipal: attributes.initiatorName)))"
-      metadata["service"] = "\(Self.word(attributes.acceptorName))"
+      metadata["principal"] = "\(Identity.distinct(displayedPrincipal: attributes.initiatorName))"
+      metadata["service"] = "\(attributes.acceptorName)"
       metadata["mechanism"] = "\(attributes.mechanism)"
       metadata["enctype"] = attributes.encryptionType.map { "\(Self.name(ofEncryptionType: $0))" }
     }
-    metadata["service_claimed"] = self.serviceClaimed.map { "\(Self.word($0))" }
+    metadata["service_claimed"] = self.serviceClaimed.map { "\($0)" }
     metadata["level"] = self.level.map { "\($0)" } ?? (self.compatibility.contains(.unprotected) ? "none" : nil)
     metadata["engine"] = self.engine.map { "\($0)" }
     if !self.compatibility.isEmpty {
       metadata["compatibility"] = "\(self.compatibility.map(\.rawValue).sorted().joined(separator: ","))"
     }
-    metadata["target"] = self.target.map { "\(Self.word($0.description))" }
-    metadata["resolved_name"] = self.resolvedName.map { "\(Self.word($0.description))" }
+    metadata["target"] = self.target.map { "\($0.description)" }
+    metadata["resolved_name"] = self.resolvedName.map { "\($0.description)" }
     metadata["peer"] = self.peer.map { "\($0)" }
     metadata["bound"] = self.bound.map { "\($0)" }
     if self.rejectedPeers > 0 { metadata["rejected_peers"] = "\(self.rejectedPeers)" }
-    metadata["rule"] = self.ruleText.map { "\(escaped($0))" }
+    metadata["rule"] = self.ruleText.map { "\($0)" }
     metadata["bytes_up"] = "\(self.bytesUp)"
     metadata["bytes_down"] = "\(self.bytesDown)"
     if let association = self.association { metadata.merge(association.metadata) { $1 } }
@@ -79,11 +79,6 @@ struct SessionRecord {
     metadata.merge(self.end.fields(hint: self.end.hint(self.evidence))) { $1 }
     if self.outlivedTicket { metadata["ticket"] = "expired during the session" }
     return metadata
-  }
-
-  /// A name as one word: with a space in it, it could pass for the next field of a line.
-  private static func word(_ text: String) -> String {
-    escaped(text).replacing(" ", with: "\\u{20}")
   }
 
   /// How it ended; every session has an end by the time that it is logged.

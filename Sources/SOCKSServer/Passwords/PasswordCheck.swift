@@ -131,7 +131,7 @@ final class PasswordCheck: Sendable {
     } catch {
       self.logger.error(
         "the password file has changed and cannot be used; the users stay as they were",
-        metadata: ["problem": "\(escaped("\(error)", limit: 2048))"])
+        metadata: ["problem": "\(error)"])
       return table
     }
   }

@@ -8,8 +8,8 @@ import SOCKSCore
 import SOCKSGSSAPI
 import SOCKSServer
 import ServiceLifecycle
+import Synchronization
 import ThrowawayRealm
-import UnixSignals
 
 struct Demo: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
@@ -25,44 +25,55 @@ struct Demo: AsyncParsableCommand {
   var once = false
 
   func run() async throws {
-    do {
-      let realm = try await DemoRealm.start()
-      let holds: Bool
-      do {
-        holds = try await self.demonstrate(realm)
-      } catch {
-        await realm.stop()
-        throw error
+    // Everything is thrown away whenever the demo is ended.
+    let demonstration = Task { try await self.perform() }
+    let requests = Mutex(StopRequests(hangUp: .stops))
+    ProgramSignals.handle { signal in
+      switch requests.withLock({ $0.received(signal) }) {
+      case .stop: demonstration.cancel()
+      case .stopAtOnce: endProcess(status: 1)
+      case .reportHangUp, .ignore: break
       }
-      await realm.stop()
-      endProcess(status: holds ? 0 : 1)
+    }
+    do {
+      endProcess(status: try await demonstration.value ? 0 : 1)
     } catch {
-      writeLine("garterd demo: \(error)", to: .errorOutput)
+      LogWriter.standardError.say("demo: \(demonstration.isCancelled ? "interrupted" : "\(error)")", level: .error)
       endProcess(status: 1)
     }
+  }
+
+  /// Returns whether the proof held.
+  private func perform() async throws -> Bool {
+    let realm = try await DemoRealm.start()
+    let result = await Result.catching { try await self.demonstrate(realm) }
+    await Self.completely { await realm.stop() }
+    return try result.get()
+  }
+
+  /// Runs what is to be done to its end, although the task may have been cancelled.
+  private static func completely(_ work: @escaping @Sendable () async -> Void) async {
+    await Task { await work() }.value
   }
 
   /// Everything between the realm's beginning and its end. Returns whether the proof held.
   private func demonstrate(_ realm: DemoRealm) async throws -> Bool {
     let records = SessionLog()
     let stage = try await DemoStage.start(realm: realm, logger: Logger(label: "demo", factory: { _ in records }))
-    let proof: DemoProof
-    do {
+    let result = await Result.catching {
       self.introduce(realm, stage)
-      proof = try await DemoProof.fetch(through: stage, records: records)
+      let proof = try await DemoProof.fetch(through: stage, records: records)
       writeLine(proof.description, to: .output)
-      guard proof.holds, !self.once else {
-        await stage.stop()
-        return proof.holds
-      }
+      guard proof.holds, !self.once else { return proof.holds }
       writeLine(self.instructions(realm, stage), to: .output)
-      await Self.waitForSignal()
-    } catch {
-      await stage.stop()
-      throw error
+      // Until a signal cancels the task.
+      let (nothing, end) = AsyncStream.makeStream(of: Never.self)
+      for await _ in nothing {}
+      end.finish()
+      return true
     }
-    await stage.stop()
-    return true
+    await Self.completely { await stage.stop() }
+    return try result.get()
   }
 
   private func introduce(_ realm: DemoRealm, _ stage: DemoStage) {
@@ -97,8 +108,10 @@ struct Demo: AsyncParsableCommand {
     guard let path = arguments.first, let slash = path.lastIndex(of: "/") else { return "garter" }
     return "\(path[..<slash])/garter"
   }
+}
 
-  private static func waitForSignal() async {
-    for await _ in await UnixSignalsSequence(trapping: .sigterm, .sigint, .sighup) { return }
+extension Result where Failure == any Error {
+  static func catching(_ body: () async throws -> Success) async -> Self {
+    do { return .success(try await body()) } catch { return .failure(error) }
   }
 }

@@ -1,6 +1,7 @@
 import Logging
 import NIOCore
 import NIOPosix
+import Platform
 import SOCKSClient
 import SOCKSCore
 import SOCKSGSSAPI
@@ -46,8 +47,7 @@ final class DemoStage: Sendable {
     configuration.level = .confidentiality
     let pool = StepPool(threads: 2, limit: 64)
     let connector = ProxyConnector(configuration, pool: pool)
-    var complaints = Logger(label: "bridge", factory: { StreamLogHandler.standardError(label: $0) })
-    complaints.logLevel = .warning
+    let complaints = LogWriter.standardError.makeLogger(label: "bridge", level: .warning)
     let bridgeService = try Bridge(Bridge.Configuration(listen: Self.anyPort), connector: connector, logger: complaints)
     let bridge = try await bridgeService.listen()
     return DemoStage(
@@ -86,6 +86,6 @@ final class DemoStage: Sendable {
     _ = try? await self.gatewayTask.value
     await self.eavesdropper.stop()
     await self.page.stop()
-    await self.pool.shutdown()
+    await self.pool.shutdown(within: .seconds(1))
   }
 }

@@ -150,7 +150,7 @@ extension Gateway {
   /// The record of the session that came from a port of 127.0.0.1 or ::1.
   func record(clientPort: Int, within limit: Duration = .seconds(20)) async throws -> LogLine {
     let isIt = { @Sendable (line: String) in
-      line.hasSuffix("] session ended") && LogLine(line).metadata["client"]?.hasSuffix(":\(clientPort)") == true
+      line.contains(": session ended ") && LogLine(line).metadata["client"]?.hasSuffix(":\(clientPort)") == true
     }
     try await self.child.diagnostics.wait(within: limit) { $0.contains(where: isIt) }
     guard let line = await self.child.diagnostics.all.last(where: isIt) else {

@@ -247,7 +247,7 @@ extension ProgramTests {
 
     /// Connections closed at once, by reason, as far as the log tells.
     private func refused(_ gateway: Gateway) async -> [String: Int] {
-      let lines = await gateway.child.diagnostics.all.filter { $0.hasSuffix("] connections refused") }
+      let lines = await gateway.child.diagnostics.all.filter { $0.contains(": connections refused ") }
       return lines.map(LogLine.init).reduce(into: [:]) { counts, line in
         counts[line.reason ?? "", default: 0] += line.metadata["count"].flatMap { Int($0) } ?? 0
       }

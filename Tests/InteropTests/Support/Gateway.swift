@@ -70,7 +70,7 @@ struct Gateway: Sendable {
     get async { await child.diagnostics.all.filter(Self.isRecord).map(LogLine.init) }
   }
 
-  private static func isRecord(_ line: String) -> Bool { line.hasSuffix("] session ended") }
+  private static func isRecord(_ line: String) -> Bool { line.contains(": session ended ") }
 }
 
 /// A gateway that did not do as told.

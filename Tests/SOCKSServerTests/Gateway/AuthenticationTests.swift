@@ -159,8 +159,8 @@ import Testing
     }
   }
 
-  /// A name in a record is one word, or it could pass for the fields behind it.
-  @Test func aNameWithASpaceIsOneWord() async throws {
+  /// A name is one value of the record, whatever it holds: what writes the log quotes it.
+  @Test func aNameWithASpaceIsOneValue() async throws {
     try await Self.withPasswords { _ in
     } _: { gateway, folder in
       try folder.write(["alice principal=root@R": "secret"])
@@ -170,7 +170,7 @@ import Testing
       #expect(await peer.read(2) == [0x01, 0x00])
       await peer.close()
       let shown = try #require(try await gateway.log.next()["principal"])
-      #expect(shown.hasPrefix("user:alice") && !shown.contains(" "), "\(shown)")
+      #expect(shown.hasPrefix("user:alice") && shown.hasSuffix(" principal=root\\@R"), "\(shown)")
     }
   }
 
@@ -227,7 +227,7 @@ import Testing
         try await peer.send(Self.request(to: origin))
         #expect(await peer.read(2) == [0x05, 0x02])
         await peer.close()
-        #expect(try await gateway.log.next()["principal"] == "user:alice\\\\@GARTER.TEST")
+        #expect(try await gateway.log.next()["principal"] == "user:alice\\@GARTER.TEST")
       }
     }
     try await origin.close()

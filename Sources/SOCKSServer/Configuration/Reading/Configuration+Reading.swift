@@ -67,6 +67,7 @@ extension Configuration {
       let bind = keys.optional("bind") { node, path in Bind(node, path, reader: reader) }
       let penalties = keys.optional("penalties") { node, path in Penalties(node, path, reader: reader) }
       let keepalive = keys.optional("keepalive") { node, path in Keepalive(node, path, reader: reader) }
+      let log = keys.optional("log") { node, path in Log(node, path, reader: reader) }
       let rules = keys.required("rules", example: "[{allow: [connect], principals: [\"*@EXAMPLE.COM\"], to: [\"*\"]}]")
       { node, path in
         readRules(node, path, reader: reader)
@@ -81,7 +82,7 @@ extension Configuration {
       var configuration = Configuration(
         listen: listen.map(\.listener), kerberos: kerberos, passwords: passwords, timeouts: timeouts ?? Timeouts(),
         limits: limits ?? Limits(), penalties: penalties ?? Penalties(), keepalive: keepalive ?? Keepalive(),
-        udp: udp ?? UDP(), bind: bind ?? Bind(), rules: rules.map(\.rule))
+        udp: udp ?? UDP(), bind: bind ?? Bind(), log: log ?? Log(), rules: rules.map(\.rule))
       configuration.names = names ?? Names()
       let listenerDoubts =
         ListenerWarnings.all(listen) + AuthenticationWarnings(listeners: listen, rules: configuration.rules).all

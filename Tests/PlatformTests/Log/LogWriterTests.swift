@@ -1,0 +1,157 @@
+import Glibc
+import Logging
+import Testing
+
+@testable import Platform
+
+@Suite(.timeLimit(.minutes(1))) struct LogWriterTests {
+  /// A pipe whose two ends are closed at the end.
+  private final class Pipe {
+    let reader: Int32
+    let writer: Int32
+    /// How much fits into it.
+    let capacity: Int
+
+    init(flags: Int32 = 0) throws {
+      var ends: [Int32] = [-1, -1]
+      guard unsafe pipe(&ends) == 0 else { throw SystemError(code: errno) }
+      for end in ends { try #require(fcntl(end, F_SETFL, fcntl(end, F_GETFL) | flags) == 0) }
+      (self.reader, self.writer) = (ends[0], ends[1])
+      self.capacity = Int(fcntl(ends[1], 1_032 /* F_GETPIPE_SZ, which Glibc leaves out */))
+    }
+
+    /// Reads until so many whole lines have come.
+    func lines(_ count: Int) throws -> [String] {
+      var bytes: [UInt8] = []
+      while bytes.count(where: { $0 == UInt8(ascii: "\n") }) < count { bytes += try self.read() }
+      return String(decoding: bytes, as: UTF8.self).split(separator: "\n").map(String.init)
+    }
+
+    func read(_ limit: Int = 65_536) throws -> [UInt8] {
+      var buffer = [UInt8](repeating: 0, count: limit)
+      while true {
+        let count = unsafe buffer.withUnsafeMutableBytes { unsafe Glibc.read(self.reader, $0.baseAddress, $0.count) }
+        if count >= 0 { return Array(buffer.prefix(count)) }
+        guard errno == EAGAIN || errno == EINTR else { throw SystemError(code: errno) }
+        usleep(1_000)
+      }
+    }
+  }
+
+  private static func text(_ number: Int) -> [UInt8] { Array("line \(number)\n".utf8) }
+
+  /// Pipes as they come, and those that another program has made non-blocking.
+  @Test(arguments: [0, Int32(O_NONBLOCK)]) func everyLineComesInItsOrder(flags: Int32) throws {
+    let pipe = try Pipe(flags: flags)
+    let log = LogWriter(descriptor: pipe.writer)
+    for number in 0..<10_000 { log.enqueue(Self.text(number), .reserved) }
+    #expect(try pipe.lines(10_000) == (0..<10_000).map { "line \($0)" })
+    #expect(log.flush())
+    // Nobody closes the pipe of a thread that lasts.
+  }
+
+  @Test func aPipeWithoutASpaceIsNotAskedAgainAndAgain() throws {
+    let pipe = try Pipe(flags: Int32(O_NONBLOCK))
+    let log = LogWriter(descriptor: pipe.writer)
+    let before = Self.processorTime()
+    for number in 0..<20_000 { log.enqueue(Self.text(number), .ordinary) }
+    #expect(!log.flush(within: .milliseconds(600)))
+    // Other tests use this process too; a thread that spins takes all of the time.
+    #expect(Self.processorTime() - before < .milliseconds(500))
+  }
+
+  private static func processorTime() -> Duration {
+    var time = timespec()
+    unsafe clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
+    return .seconds(time.tv_sec) + .nanoseconds(time.tv_nsec)
+  }
+
+  @Test(arguments: [LogFormat.text, .json]) func lostLinesAreCountedByPriority(format: LogFormat) throws {
+    let pipe = try Pipe()
+    let limits = LogQueue.Limits(lines: 100, bytes: 1 << 20, ordinaryLines: 60, ordinaryBytes: 1 << 19)
+    let log = LogWriter(descriptor: pipe.writer, limits: limits)
+    log.configure(label: "test", format: format)
+    // Nobody reads: the pipe and the thread's hands are full when the queue is.
+    let filler = [UInt8](repeating: UInt8(ascii: "f"), count: 4_095) + [UInt8(ascii: "\n")]
+    var fillers = 0
+    while fillers <= pipe.capacity / filler.count + 2 || log.lost.isEmpty {
+      log.enqueue(filler, .ordinary)
+      fillers += 1
+      if fillers % 40 == 0 { usleep(2_000) }
+    }
+    let start = ContinuousClock.now
+    for number in 0..<500 { log.enqueue(Self.text(number), .reserved) }
+    for number in 0..<1_000 { log.enqueue(Self.text(number), .ordinary) }
+    #expect(ContinuousClock.now - start < .seconds(1))
+    // 40 places were kept.
+    var bytes: [UInt8] = []
+    var lines: [Substring] = []
+    while bytes.last != UInt8(ascii: "\n") || lines.count(where: { $0.hasPrefix("line ") }) < 40 {
+      bytes += try pipe.read()
+      lines = String(decoding: bytes, as: UTF8.self).split(separator: "\n")
+    }
+    let whole = lines.count { $0.utf8.count == 4_095 }
+    #expect(lines.suffix(40) == (0..<40).map { "line \($0)" })
+    // Where the first is missing.
+    let last = try #require(lines.dropLast(40).last)
+    let lostFillers = fillers - whole
+    switch format {
+    case .text:
+      #expect(last.hasSuffix(" warning test: log lines lost ordinary=\(lostFillers + 1_000) reserved=460"), "\(last)")
+    case .json:
+      #expect(last.contains(#""metadata":{"ordinary":"\#(lostFillers + 1_000)","reserved":"460"}"#), "\(last)")
+    }
+    #expect(log.flush())
+  }
+
+  @Test func aReaderThatDoesNotReadHoldsUpTheEndForABoundedTime() throws {
+    let pipe = try Pipe()
+    let log = LogWriter(descriptor: pipe.writer)
+    for number in 0..<20_000 { log.enqueue(Self.text(number), .reserved) }
+    let start = ContinuousClock.now
+    #expect(!log.flush(within: .milliseconds(300)))
+    #expect((.milliseconds(250)...(.seconds(5))).contains(ContinuousClock.now - start))
+  }
+
+  @Test func theEndWaitsForASlowReader() async throws {
+    let pipe = try Pipe()
+    let log = LogWriter(descriptor: pipe.writer)
+    let count = pipe.capacity / 10 + 2_000
+    for number in 0..<count { log.enqueue(Self.text(number), .reserved) }
+    let reading = Task.detached {
+      var lines = 0
+      while lines < count { lines += try pipe.read(8_192).count { $0 == UInt8(ascii: "\n") } }
+      return lines
+    }
+    #expect(log.flush(within: .seconds(20)))
+    #expect(try await reading.value == count)
+  }
+
+  @Test func aFullDiskLosesNothingThatFitsTheQueue() throws {
+    let full = unsafe open("/dev/full", O_WRONLY | O_CLOEXEC)
+    try #require(full >= 0)
+    let log = LogWriter(descriptor: full)
+    for number in 0..<10 { log.enqueue(Self.text(number), .reserved) }
+    #expect(!log.flush(within: .milliseconds(100)))
+    // There is space again.
+    let pipe = try Pipe()
+    #expect(dup2(pipe.writer, full) == full)
+    #expect(try pipe.lines(10) == (0..<10).map { "line \($0)" })
+    #expect(log.flush())
+  }
+
+  /// A FIFO whose reader goes and comes back: the next one sees whole lines.
+  @Test func aReaderMayGoAndComeBack() throws {
+    ignoreBrokenPipes()
+    let (first, second) = (try Pipe(), try Pipe())
+    let log = LogWriter(descriptor: first.writer)
+    log.enqueue(Self.text(1), .reserved)
+    #expect(try first.lines(1) == ["line 1"])
+    close(first.reader)
+    log.enqueue(Self.text(2), .reserved)
+    #expect(!log.flush(within: .milliseconds(100)))
+    #expect(dup2(second.writer, first.writer) == first.writer)
+    log.enqueue(Self.text(3), .reserved)
+    #expect(try second.lines(2) == ["line 2", "line 3"])
+  }
+}
