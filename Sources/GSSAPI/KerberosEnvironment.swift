@@ -82,7 +82,8 @@ public enum KerberosEnvironment {
     defer { if let context = unsafe context { unsafe krb5_free_context(context) } }
     guard code == 0 else { return contextError(code) }
     // The library goes on without any configuration when none of the files that it was given exists.
-    guard ConfigurationSpelling.original != nil, !ConfigurationPaths.current.contains(where: exists) else { return nil }
+    let paths = ConfigurationSpelling.original.map(ConfigurationPaths.paths) ?? []
+    guard !paths.isEmpty, !paths.contains(where: exists) else { return nil }
     return contextError(ENOENT)
   }
 
