@@ -17,7 +17,7 @@ import Testing
 
     init(
       limits: StreamRelaySession.Limits = .init(
-        highWaterMark: 1_000, idle: .seconds(100), halfClosedIdle: .seconds(10)),
+        highWaterMark: 1_000, idle: .seconds(100), halfClosed: .seconds(10)),
       earlyData: [UInt8] = [], inputClosed: Bool = false
     ) throws {
       let loop = EmbeddedEventLoop()
@@ -262,7 +262,7 @@ import Testing
 
   /// The operator's idle limit is the longest there is.
   @Test func aHalfClosedStreamIsNotGivenMoreTime() throws {
-    let harness = try Harness(limits: .init(highWaterMark: 1_000, idle: .seconds(5), halfClosedIdle: .seconds(10)))
+    let harness = try Harness(limits: .init(highWaterMark: 1_000, idle: .seconds(5), halfClosed: .seconds(10)))
     harness.client.receiveEnd()
     harness.advance(.seconds(5))
     #expect(harness.ends.map(\.error?.code) == [.deadlinePassed])

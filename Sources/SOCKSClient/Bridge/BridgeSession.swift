@@ -97,7 +97,7 @@ final class BridgeSession {
   private func makeRelay(with proxied: ProxiedChannel) -> StreamRelaySession {
     let agreed = proxied.summary
     self.logBegin(agreed: agreed)
-    let limits = StreamRelaySession.Limits(idle: self.idleTimeout, halfClosedIdle: self.idleTimeout)
+    let limits = StreamRelaySession.Limits(idle: self.idleTimeout)
     return StreamRelaySession(eventLoop: self.channel.eventLoop, limits: limits) { end in
       self.relayEnded(end, agreed: agreed)
     }

@@ -67,7 +67,7 @@ public struct StandardStreamSession: Sendable {
     let ended = self.eventLoop.makePromise(of: StreamRelaySession.End.self)
     self.eventLoop.execute {
       // The program's streams have no idle limit: an ssh session may rest for days.
-      let limits = StreamRelaySession.Limits(idle: .hours(24 * 365), halfClosedIdle: .hours(24 * 365))
+      let limits = StreamRelaySession.Limits(idle: .hours(24 * 365))
       let relay = StreamRelaySession(eventLoop: self.eventLoop, limits: limits) { ended.succeed($0) }
       do {
         try local.pipeline.syncOperations.addHandler(relay.handler(for: .client))

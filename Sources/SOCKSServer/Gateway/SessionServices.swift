@@ -65,7 +65,8 @@ final class SessionServices: Sendable {
       descriptors: descriptors, keepalive: keepalive)
     self.ownSockets = ownSockets
     self.relay = StreamRelaySession.Limits(
-      highWaterMark: configuration.limits.relayBuffer, idle: TimeAmount(timeouts.idle))
+      highWaterMark: configuration.limits.relayBuffer, idle: TimeAmount(timeouts.idle),
+      halfClosed: TimeAmount(timeouts.halfClosed))
     self.associations = AssociationServices(
       configuration: configuration.udp, ports: AssociationPorts(), ownSockets: OwnSockets(), descriptors: descriptors)
     self.closesOnExpiry = kerberos.expired == .close
