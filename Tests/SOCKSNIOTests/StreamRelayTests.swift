@@ -247,7 +247,7 @@ import Testing
     #expect(harness.ends.map(\.error?.code) == [.deadlinePassed])
   }
 
-  /// Both streams have ended, but one side takes nothing: the short limit still holds.
+  /// Both streams have ended, but one side takes nothing: the limit still holds.
   @Test func idleTimeWhenBothHaveEndedAndOctetsAreUnwritten() throws {
     let harness = try Harness()
     harness.target.probe.holdsWrites = true
@@ -260,12 +260,17 @@ import Testing
     #expect(harness.ends.map(\.error?.code) == [.deadlinePassed])
   }
 
-  /// The operator's idle limit is the longest there is.
-  @Test func aHalfClosedStreamIsNotGivenMoreTime() throws {
-    let harness = try Harness(limits: .init(highWaterMark: 1_000, idle: .seconds(5), halfClosed: .seconds(10)))
+  /// Each state has its own limit, whichever is longer.
+  @Test(arguments: [nil, 3, 10] as [Int64?])
+  func aHalfClosedStreamHasItsOwnTime(halfClosed: Int64?) throws {
+    let limits = StreamRelaySession.Limits(idle: .seconds(5), halfClosed: halfClosed.map { .seconds($0) })
+    let harness = try Harness(limits: limits)
     harness.client.receiveEnd()
-    harness.advance(.seconds(5))
+    harness.advance(.seconds(halfClosed ?? 5) - .nanoseconds(1))
+    #expect(harness.ends.isEmpty)
+    harness.advance(.nanoseconds(1))
     #expect(harness.ends.map(\.error?.code) == [.deadlinePassed])
+    #expect(harness.ends.first?.error?.detail.contains("half-closed") == true)
   }
 
   @Test func aLimitFromOutside() throws {

@@ -51,13 +51,16 @@ public struct FileReadError: Error, Hashable, Sendable, CustomStringConvertible 
   public let path: String
   /// What went wrong, for example `Permission denied`.
   public let reason: String
-  /// What mends it.
+  /// What helps.
   public let advice: String
+  /// The system's reason; nil for one of our own.
+  let error: SystemError?
 
   public init(path: String, reason: String, advice: String) {
     self.path = path
     self.reason = reason
     self.advice = advice
+    self.error = nil
   }
 
   init(path: String, error: SystemError) {
@@ -68,8 +71,14 @@ public struct FileReadError: Error, Hashable, Sendable, CustomStringConvertible 
       case EISDIR: "name a file in it"
       default: "check the file and the disk it lies on"
       }
-    self.init(path: path, reason: error.description, advice: advice)
+    self.path = path
+    self.reason = error.description
+    self.advice = advice
+    self.error = error
   }
+
+  /// Whether there is no such file.
+  var isMissing: Bool { self.error.map { [ENOENT, ENOTDIR].contains($0.code) } ?? false }
 
   /// `cannot read PATH: reason (advice)`.
   public var description: String { "cannot read \(path): \(reason) (\(advice))" }

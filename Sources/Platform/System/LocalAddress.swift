@@ -22,12 +22,18 @@ public enum LocalAddress {
     }
   }
 
-  /// Whether an address is this machine's now: on a device, or local by a route (all of 127.0.0.0/8).
+  /// Whether an address is this machine's now: on a device, or local by a route (all of 127.0.0.0/8). True also where the
+  /// system cannot say, for want of descriptors for example: nobody is to be led to an own address then.
   public static func isOwn(_ octets: [UInt8]) -> Bool {
-    let isOwn = try? withDatagramSocket(octets) { descriptor throws(SystemError) in
-      unsafe call(bind, descriptor, socketAddress(octets, port: 0)) == 0
+    do throws(SystemError) {
+      return try withDatagramSocket(octets) { descriptor throws(SystemError) in
+        if unsafe call(bind, descriptor, socketAddress(octets, port: 0)) == 0 { return true }
+        return ![EADDRNOTAVAIL, EINVAL, ENODEV].contains(SystemError.last.code)
+      }
+    } catch {
+      // A machine without IPv6 has no such address.
+      return error.code != EAFNOSUPPORT
     }
-    return isOwn ?? false
   }
 
   private static func withDatagramSocket<Result>(

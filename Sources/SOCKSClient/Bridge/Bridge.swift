@@ -52,13 +52,14 @@ public final class Bridge: Service {
       let listener = try await ServerBootstrap(group: self.group)
         .serverChannelOption(.backlog, value: 128)
         .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-        .childChannelOption(.autoRead, value: false)
-        .childChannelOption(.maxMessagesPerRead, value: 1)
-        .childChannelOption(.recvAllocator, value: GrowingReceiveAllocator())
-        .childChannelOption(.allowRemoteHalfClosure, value: true)
-        .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+        .serverChannelInitializer { listener in
+          listener.eventLoop.makeCompletedFuture { try RelayChannelOptions.applyToListener(listener) }
+        }
         .childChannelInitializer { channel in
-          channel.eventLoop.makeCompletedFuture { try self.accept(channel) }
+          channel.eventLoop.makeCompletedFuture {
+            try RelayChannelOptions.applyToAccepted(channel)
+            try self.accept(channel)
+          }
         }
         .bind(host: self.address.description, port: Int(self.configuration.listen.port)).get()
       let port = listener.localAddress?.port.flatMap(UInt16.init(exactly:)) ?? self.configuration.listen.port

@@ -50,7 +50,7 @@ public final class DatagramForward: Service {
     let listen = SOCKSAddress(self.address, port: self.configuration.listen.port)
     do {
       let socket = try await DatagramSocket.bind(
-        to: SocketAddress(self.address, port: listen.port), on: self.eventLoop
+        to: SocketAddress(self.address, port: listen.port), on: self.eventLoop, memory: self.connector.datagramMemory
       ).get()
       try await self.eventLoop.submit {
         try socket.pipeline.syncOperations.addHandler(

@@ -73,6 +73,34 @@ func read(_ text: String) throws -> Configuration.Reading {
     #expect(configuration.rules[0].bandwidth == nil && configuration.rules[0].session == nil)
   }
 
+  @Test func aHalfClosedStreamHasTheIdleTimeUnlessItHasItsOwn() throws {
+    func timeouts(_ text: String) throws -> Configuration.Timeouts {
+      try read(minimal + "timeouts: {\(text)}\n").configuration.timeouts
+    }
+    #expect(try read(minimal).configuration.timeouts.halfClosed == .seconds(7200))
+    #expect(try timeouts("idle: 20m").halfClosed == .seconds(1200))
+    #expect(try timeouts("idle: 20m, half_closed: 1h").halfClosed == .seconds(3600))
+    #expect(try timeouts("half_closed: 5s, idle: 20m").halfClosed == .seconds(5))
+    #expect(throws: ConfigurationError.self) { _ = try timeouts("half_closed: 31d") }
+  }
+
+  @Test func lookupsOfOnePrincipalAreAQuarterUnlessSaidOtherwise() throws {
+    func limits(_ text: String) throws -> Configuration.Limits {
+      try read(minimal + "limits: {\(text)}\n").configuration.limits
+    }
+    #expect(try read(minimal).configuration.limits.lookupsPerPrincipal == 250)
+    #expect(try limits("lookups: 100").lookupsPerPrincipal == 25)
+    #expect(try limits("lookups: 1").lookupsPerPrincipal == 1)
+    #expect(try limits("lookups_per_principal: 7, lookups: 100").lookupsPerPrincipal == 7)
+  }
+
+  @Test func nobodyMayBeExempt() throws {
+    #expect(try read(minimal + "penalties: {exempt: []}\n").configuration.penalties.exempt.isEmpty)
+    // Where an empty list would mean nothing, it is a mistake still.
+    #expect(throws: ConfigurationError.self) { try read(minimal + "penalties: {exempt: }\n") }
+    #expect(throws: ConfigurationError.self) { try read(minimal.replacing("[connect]", with: "[]")) }
+  }
+
   @Test func bindIsRead() throws {
     let bind = try read(
       minimal + """

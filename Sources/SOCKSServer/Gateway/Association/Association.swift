@@ -1,4 +1,5 @@
 import NIOCore
+import ProxySession
 import SOCKSCore
 import SOCKSNIO
 
@@ -32,14 +33,16 @@ final class Association {
   private var isBusy = false
   private var idleTimer: Scheduled<Void>?
   private var reassemblyTimer: Scheduled<Void>?
-  private var fromClient = DatagramStorage()
-  private var fromTargets = DatagramStorage()
+  /// Of the event loop: an association that is idle holds none.
+  private let memory: AssociationMemory
 
   /// Octets of datagrams that may wait for names.
   static let waitingOctets = 256 * 1_024
   private var octetsWaiting = 0
   /// How long a name counts as one without addresses.
   static let failedNameLifetime: TimeAmount = .seconds(5)
+  /// How long what the rules said to an address holds: the gateway's own sockets, which they keep clients from, come and go.
+  static let decisionLifetime: TimeAmount = .seconds(1)
   /// Octets of data that fit a datagram, in IPv4 and IPv6.
   static let maximumData = 65_507
 
@@ -54,6 +57,7 @@ final class Association {
     self.local = local
     self.client = AssociationClient(peer: peer, requested: request.destination)
     self.targets = AssociationTargets(limit: self.settings.targets)
+    self.memory = self.services.memory.value(of: self.eventLoop)
   }
 
   // MARK: Beginning and end
@@ -151,7 +155,7 @@ final class Association {
   private func receivedFromClient(_ envelope: AddressedEnvelope<ByteBuffer>) {
     guard self.isRelaying else { return }
     guard self.client.admits(envelope.remoteAddress) else { return self.counts.drops.count(.foreignSource) }
-    var plaintext = self.fromClient.take()
+    var plaintext = self.memory.fromClient.take()
     do throws(DatagramDrop) {
       try self.protection.open(envelope.data, into: &plaintext)
       let (fragment, destination) = try DatagramHeader.take(from: &plaintext)
@@ -165,7 +169,7 @@ final class Association {
       self.counts.drops.count(error)
     }
     // In clear it is a part of what NIO has read into, and will read into again.
-    if self.protection.level != nil { self.fromClient.keep(plaintext) }
+    if self.protection.level != nil { self.memory.fromClient.keep(plaintext) }
   }
 
   private func reassemble(_ fragment: UInt8, _ data: ByteBuffer, to field: ByteBuffer) throws(DatagramDrop) {
@@ -196,19 +200,15 @@ final class Association {
     guard data.readableBytes <= Self.maximumData else { throw .tooLarge }
     guard let target = self.targets.target(field) else { return try self.relay(data, toNew: field) }
     switch target.state {
-    case .reachable(let peer, nil):
+    case .reachable(let peer, let end) where self.eventLoop.now < end:
       try self.send(data, to: peer)
-    case .reachable(let peer, .some(let end)) where self.eventLoop.now < end:
-      try self.send(data, to: peer)
-    case .refused(let drop, nil):
-      throw drop
-    case .refused(let drop, .some(let end)) where self.eventLoop.now < end:
+    case .refused(let drop, let end) where self.eventLoop.now < end:
       throw drop
     case .resolving(let attempt, var waiting):
       waiting.append(try self.wait(data))
       target.state = .resolving(attempt, waiting: waiting)
     case .reachable, .refused:
-      // What was known of the name is too old.
+      // What was known is too old.
       try self.decide(data, target, to: try DatagramHeader.address(field))
     }
   }
@@ -230,15 +230,19 @@ final class Association {
     self.session.record.rule = rule ?? self.session.record.rule
     switch access {
     case .failure:
-      target.state = .refused(.refusedByRule, until: nil)
+      target.state = .refused(.refusedByRule, until: self.eventLoop.now + Self.decisionLifetime)
       throw .refusedByRule
     case .success(let access):
       switch access.host {
       case .address(let address):
-        target.state = self.state(for: access, addresses: [address], until: nil)
+        target.state = self.state(for: access, addresses: [address], until: .distantFuture)
         try self.proceed(data, target)
       case .name(let name):
-        try self.resolve(name.description, data, target, access)
+        guard let known = target.addresses, self.eventLoop.now < known.until else {
+          return try self.resolve(name.description, data, target, access)
+        }
+        target.state = self.state(for: access, addresses: known.found, until: known.until)
+        try self.proceed(data, target)
       }
     }
   }
@@ -251,11 +255,12 @@ final class Association {
     }
   }
 
-  /// The first address that the rules and the system let a datagram go to.
+  /// The first address that the rules and the system let a datagram go to; for a while, and not longer than `end`.
   private func state(
-    for access: AccessRequest, addresses: [IPAddress], until end: NIODeadline?
+    for access: AccessRequest, addresses: [IPAddress], until end: NIODeadline
   ) -> AssociationTarget.State {
     var drop = DatagramDrop.refusedByRule
+    let end = min(end, self.eventLoop.now + Self.decisionLifetime)
     for address in addresses.map(\.unmapped) {
       let decision = self.session.decision(for: access, reaching: address)
       guard decision.isAllowed else { continue }
@@ -320,8 +325,10 @@ final class Association {
     switch result {
     case .success(let addresses):
       let end = self.eventLoop.now + TimeAmount(self.settings.nameLifetime)
+      target.addresses = (addresses, end)
       target.state = self.state(for: access, addresses: addresses, until: end)
     case .failure:
+      target.addresses = nil
       target.state = .refused(.unresolved, until: self.eventLoop.now + Self.failedNameLifetime)
     }
     for data in waiting {
@@ -350,7 +357,7 @@ final class Association {
 
   private func receivedFromTarget(_ envelope: AddressedEnvelope<ByteBuffer>) {
     guard self.isRelaying else { return }
-    var datagram = self.fromTargets.take()
+    var datagram = self.memory.fromTargets.take()
     do throws(DatagramDrop) {
       let peer = self.targets.peer(at: envelope.remoteAddress)
       let source = try self.source(peer, envelope.remoteAddress)
@@ -364,7 +371,7 @@ final class Association {
     } catch {
       self.counts.drops.count(error)
     }
-    self.fromTargets.keep(datagram)
+    self.memory.fromTargets.keep(datagram)
   }
 
   private func source(_ peer: AssociationPeer?, _ address: SocketAddress) throws(DatagramDrop) -> SOCKSAddress {

@@ -1,3 +1,6 @@
+import NIOCore
+import ProxySession
+
 /// What the associations of a gateway share.
 struct AssociationServices: Sendable {
   var configuration: Configuration.UDP
@@ -6,4 +9,13 @@ struct AssociationServices: Sendable {
   var ownSockets: OwnSockets
   /// Each socket is one of them.
   var descriptors: DescriptorBudget
+  /// For the datagrams on their way through.
+  let memory = LoopLocal { AssociationMemory() }
+}
+
+/// The memory that the associations of one event loop take turns in.
+final class AssociationMemory {
+  let received = DatagramMemory()
+  var fromClient = DatagramStorage()
+  var fromTargets = DatagramStorage()
 }
