@@ -148,7 +148,7 @@ func read(_ text: String) throws -> Configuration.Reading {
         expired: log
         selective:
           seal: always
-      timeouts: {method: 1ms, authentication: 2s, level: 3m, request: 1h, resolve: 250ms, connect: 5s, idle: 30d, session: 1s, drain: 1d}
+      timeouts: {method: 1ms, authentication: 2s, level: 3m, request: 1h, resolve: 250ms, connect: 5s, idle: 30d, half_closed: 20d, session: 1s, drain: 1d}
       limits:
         connections: 1
         connections_per_address: 2
@@ -158,6 +158,7 @@ func read(_ text: String) throws -> Configuration.Reading {
         sessions_per_principal: 9
         bandwidth_per_principal: 3MiB/s
         lookup_threads_per_principal: 10
+        lookups_per_principal: 11
         authentication_threads: 4
         authentication_steps: 5
         lookup_threads: 6
@@ -197,11 +198,11 @@ func read(_ text: String) throws -> Configuration.Reading {
     #expect(
       Configuration.Timeouts.keys.map { configuration.timeouts[keyPath: $0.field] } == [
         .milliseconds(1), .seconds(2), .seconds(180), .seconds(3600), .milliseconds(250), .seconds(5),
-        .seconds(30 * 86_400), .seconds(1), .seconds(86_400),
+        .seconds(30 * 86_400), .seconds(20 * 86_400), .seconds(1), .seconds(86_400),
       ])
     #expect(
       Configuration.Limits.keys.map { configuration.limits[keyPath: $0.field] } == [
-        1, 2, 3, 56, 9, 4, 5, 6, 7, 10, 8, 65_536,
+        1, 2, 3, 56, 9, 4, 5, 6, 7, 10, 11, 8, 65_536,
       ])
     #expect(configuration.limits.unauthenticated == EarlyDrop(start: 1, rate: 2, full: 3))
     #expect(configuration.limits.bandwidthPerPrincipal == Bandwidth(octetsPerSecond: 3 << 20))
@@ -239,7 +240,8 @@ func read(_ text: String) throws -> Configuration.Reading {
     for bound in [key.bounds.lowerBound, key.bounds.upperBound] {
       let configuration = try read(minimal + "timeouts: {\(name): \(bound.text)}").configuration
       #expect(configuration.timeouts[keyPath: key.field] == bound)
-      let others = Configuration.Timeouts.keys.filter { $0.name != name }
+      // Half-closed streams have the idle time unless they have their own.
+      let others = Configuration.Timeouts.keys.filter { $0.name != name && ($0.name, name) != ("half_closed", "idle") }
       #expect(
         others.allSatisfy { configuration.timeouts[keyPath: $0.field] == Configuration.Timeouts()[keyPath: $0.field] })
     }

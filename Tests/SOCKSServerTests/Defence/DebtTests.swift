@@ -34,6 +34,7 @@ import Testing
       let throttle = try #require(SessionThrottle([session.bucket].compactMap { $0 }))
       clock.advance(throttle.delay(beforeReadingFrom: side, now: clock.now))
       throttle.received(60_000, from: side, now: clock.now)
+      withExtendedLifetime(session) {}
     }
     let seconds = Double((clock.now - Self.start).nanoseconds) / 1e9
     #expect(abs(Double(passed - 60_000) / seconds - 8_192) < 400, "\(seconds)")
@@ -48,6 +49,7 @@ import Testing
       let session = try #require(accounts.open(alice, now: clock.now))
       let throttle = try #require(SessionThrottle([session.bucket].compactMap { $0 }))
       if throttle.admitsDatagram(1_000, from: .client, now: clock.now) { admitted += 1 }
+      withExtendedLifetime(session) {}
       clock.advance(.milliseconds(10))
     }
     #expect((75...90).contains(admitted), "\(admitted)")
@@ -87,6 +89,7 @@ import Testing
     for number in 0..<5_000 {
       let session = try #require(accounts.open(try Self.identity("u\(number)@GARTER.TEST"), now: clock.now))
       session.bucket?.passed(1_024, charged: 0, from: .client, now: clock.now)
+      withExtendedLifetime(session) {}
       clock.advance(.milliseconds(10))
     }
     // A second's worth of debtors, and as many that have not been looked at since.
@@ -98,10 +101,16 @@ import Testing
     let clock = Clock()
     let accounts = try Self.accounts("1KiB/s", clock)
     let worst = try Self.identity("worst@GARTER.TEST")
-    try #require(accounts.open(worst, now: clock.now)).bucket?.passed(1 << 30, charged: 0, from: .target, now: clock.now)
+    do {
+      let session = try #require(accounts.open(worst, now: clock.now))
+      session.bucket?.passed(1 << 30, charged: 0, from: .target, now: clock.now)
+      #expect(accounts.count == 1)
+      withExtendedLifetime(session) {}
+    }
     for number in 0..<3 * PrincipalAccounts.maximumDebtors {
       let session = try #require(accounts.open(try Self.identity("u\(number)@GARTER.TEST"), now: clock.now))
       session.bucket?.passed(1_000_000 + number, charged: 0, from: .client, now: clock.now)
+      withExtendedLifetime(session) {}
     }
     #expect(accounts.closedCount <= PrincipalAccounts.maximumDebtors)
     let bucket = try #require(accounts.open(worst, now: clock.now)?.bucket)
