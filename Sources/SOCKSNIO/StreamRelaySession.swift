@@ -281,5 +281,6 @@ public final class StreamRelaySession {
 
   private static let idleTimeout = SOCKSError(.deadlinePassed, "no data in either direction within the idle timeout")
   private static let halfClosedTimeout = SOCKSError(
-    .deadlinePassed, "one stream had ended, and no data came in the other within the timeout for half-closed connections")
+    .deadlinePassed,
+    "one stream had ended, and no data came in the other within the timeout for half-closed connections")
 }

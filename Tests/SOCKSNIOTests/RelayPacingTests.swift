@@ -40,7 +40,8 @@ import Testing
       (self.client, self.target) = (try Wire(loop: loop), try Wire(loop: loop))
       var ended: (StreamRelaySession.End) -> Void = { _ in }
       self.session = StreamRelaySession(
-        eventLoop: loop, limits: .init(highWaterMark: 10_000, idle: idle), throttle: self.throttle) { ended($0) }
+        eventLoop: loop, limits: .init(highWaterMark: 10_000, idle: idle), throttle: self.throttle
+      ) { ended($0) }
       ended = { [weak self] in self?.ends.append($0) }
       try self.client.connect()
       try self.target.connect()

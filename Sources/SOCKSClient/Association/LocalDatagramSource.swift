@@ -1,5 +1,6 @@
 import NIOCore
 import Platform
+import SOCKSCore
 
 /// Passes on the local datagrams that come from processes of the right user. Belongs to one event loop.
 ///
@@ -47,8 +48,9 @@ final class LocalDatagramSource {
 
   /// Called with what may be used.
   var onDatagram: (Datagram) -> Void = { _ in }
-  /// Called for each datagram that is dropped: it is not known to be the user's.
-  var onRefusal: () -> Void = {}
+  /// Called for each datagram that is dropped: `foreignSource` when it is not known to be the user's, `queueFull` when too
+  /// many wait.
+  var onDrop: (DatagramDrop) -> Void = { _ in }
 
   /// - Parameters:
   ///   - receiver: the address of the socket that gets the datagrams.
@@ -79,7 +81,7 @@ final class LocalDatagramSource {
       case .user(self.user):
         self.remember(sender, tables.begun, now)
         return self.onDatagram(datagram)
-      case .user, .uncertain: return self.onRefusal()
+      case .user, .uncertain: return self.onDrop(.foreignSource)
       // Its socket may be newer than the tables.
       case .nobody: break
       }
@@ -93,12 +95,12 @@ final class LocalDatagramSource {
     if self.waiting[datagram.remoteAddress] == nil, self.waiting.count >= Self.maximumSenders,
       let (victim, _) = self.waiting.randomElement()
     {
-      self.forget(victim)
+      self.forget(victim, .queueFull)
     }
     var waiting = self.waiting[datagram.remoteAddress] ?? Waiting(since: now)
     let bytes = datagram.data.readableBytes
     guard waiting.datagrams.count < Self.maximumWaiting, self.waitingBytes + bytes <= Self.maximumWaitingBytes else {
-      return self.onRefusal()
+      return self.onDrop(.queueFull)
     }
     // A copy: it must not keep the memory that the next datagrams are read into.
     let data = ByteBuffer(bytes: datagram.data.readableBytesView)
@@ -108,10 +110,10 @@ final class LocalDatagramSource {
     self.readTables()
   }
 
-  private func forget(_ sender: SocketAddress) {
+  private func forget(_ sender: SocketAddress, _ reason: DatagramDrop) {
     guard let waiting = self.waiting.removeValue(forKey: sender) else { return }
     self.waitingBytes -= waiting.bytes
-    for _ in waiting.datagrams { self.onRefusal() }
+    for _ in waiting.datagrams { self.onDrop(reason) }
   }
 
   private func readTables() {
@@ -136,7 +138,7 @@ final class LocalDatagramSource {
         self.waitingBytes -= waiting.bytes
         for datagram in waiting.datagrams { self.onDatagram(datagram) }
       case .nobody where waiting.since > begun: break
-      case .user, .uncertain, .nobody: self.forget(sender)
+      case .user, .uncertain, .nobody: self.forget(sender, .foreignSource)
       }
     }
     if !self.waiting.isEmpty { self.readTables() }

@@ -88,7 +88,7 @@ final class BridgedAssociation: BridgedRequest {
     let source = LocalDatagramSource(
       user: self.session.user, receiver: receiver, eventLoop: self.session.channel.eventLoop)
     source.onDatagram = { [weak self] in self?.admitted($0) }
-    source.onRefusal = { [weak self] in self?.refused() }
+    source.onDrop = { [weak self] in self?.dropped($0) }
     self.source = source
     self.agreed = association.protection.map(\.summary) ?? "without protection"
     answer(.success(bound))
@@ -168,9 +168,9 @@ final class BridgedAssociation: BridgedRequest {
     }
   }
 
-  private func refused() {
-    self.drops.count(.foreignSource)
-    guard !self.hasWarned else { return }
+  private func dropped(_ reason: DatagramDrop) {
+    self.drops.count(reason)
+    guard reason == .foreignSource, !self.hasWarned else { return }
     self.hasWarned = true
     self.session.logger.warning("datagram refused: it is not known to be from a process of this user")
   }

@@ -36,7 +36,8 @@ final class DatagramForwardHandler: ChannelInboundHandler {
       LocalDatagramSource(user: self.configuration.user, receiver: $0, eventLoop: context.eventLoop)
     }
     self.source?.onDatagram = { [weak self] in self?.received($0) }
-    self.source?.onRefusal = { [weak self] in
+    self.source?.onDrop = { [weak self] reason in
+      guard reason == .foreignSource else { return }
       self?.warn("datagram refused: it is not known to be from a process of this user", context.eventLoop.now)
     }
     self.scheduleRound(context)

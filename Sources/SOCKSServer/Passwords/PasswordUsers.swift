@@ -39,7 +39,8 @@ final class PasswordUsers: Sendable {
 
   /// - Throws: what is wrong with the password file.
   init(
-    path: String, logger: Logger, read: @escaping Read = { (path) throws(FileReadError) in
+    path: String, logger: Logger,
+    read: @escaping Read = { (path) throws(FileReadError) in
       try PasswordFile.read(path: path)
     }
   ) throws(ConfigurationError) {
@@ -114,7 +115,8 @@ final class PasswordUsers: Sendable {
     if reported != text {
       reported = text
       self.logger.error(
-        "the password file has changed and cannot be used; the users stay as they were", metadata: ["problem": "\(text)"])
+        "the password file has changed and cannot be used; the users stay as they were",
+        metadata: ["problem": "\(text)"])
     }
     return self.state.withLock { $0.table }
   }

@@ -49,7 +49,8 @@ extension ProgramTests {
           let ending = try await Script(
             text: #"exec /usr/bin/python3 -c "$@""#,
             arguments: [
-              Self.timers, bridge.address, gateway.address, "\(try #require(port))", "\(bridge.child.processIdentifier)",
+              Self.timers, bridge.address, gateway.address, "\(try #require(port))",
+              "\(bridge.child.processIdentifier)",
             ]
           ).run()
           #expect(ending.text.split(separator: "\n").first == "['keepalive', 'keepalive']", "\(ending)")

@@ -71,7 +71,9 @@ extension ProgramTests {
         let idle = try await self.growth(gateway, over: base.gateway, limit: limit)
         let bridgeIdle = try bridge.child.residentKibibytes - base.bridge
         #expect(idle <= limit && bridgeIdle <= limit, "\(idle) and \(bridgeIdle) KiB")
-        print("resident: \(idle) KiB at the gateway, \(bridgeIdle) at the bridge, for \(Self.associations) idle associations")
+        print(
+          "resident: \(idle) KiB at the gateway, \(bridgeIdle) at the bridge, for \(Self.associations) idle associations"
+        )
       }
     }
 
