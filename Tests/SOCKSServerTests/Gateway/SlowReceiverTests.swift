@@ -1,5 +1,6 @@
 import NIOCore
 import SOCKSCore
+import SOCKSTestSupport
 import Testing
 
 @testable import SOCKSServer
@@ -49,10 +50,10 @@ import Testing
     try await GatewayUnderTest.with(Self.setting(halfClosed: halfClosed)) { gateway in
       let origin = try await Origin(reads: false)
       var (client, target) = try await gateway.relay(to: origin)
-      let start = ContinuousClock.now
       // More than the gateway takes, or all that it has to wait for.
       let data = pattern(1 << 15)
       let messages = (0..<(halfClosed ? 24 : 400)).flatMap { _ in client.script.encapsulated(data) }
+      let start = ContinuousClock.now
       client.peer.channel.writeAndFlush(ByteBuffer(bytes: messages), promise: nil)
       if halfClosed { client.peer.channel.close(mode: .output, promise: nil) }
       let record = try await gateway.log.next()

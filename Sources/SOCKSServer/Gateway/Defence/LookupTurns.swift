@@ -58,18 +58,17 @@ final class LookupTurns: Sendable {
   }
 
   private func place(_ lookup: Lookup, _ key: Identity, _ state: inout State) -> Place {
-    var share = state.shares[key] ?? Share()
-    if share.running < self.share {
-      share.running += 1
-      state.shares[key] = share
+    // In place: a copy of a share would cost as much as it is long.
+    let (running, waiting) = state.shares[key].map { ($0.running, $0.waiting.count) } ?? (0, 0)
+    if running < self.share {
+      state.shares[key, default: Share()].running += 1
       return .begun
     }
-    guard state.waiting < self.limit, share.waiting.count < self.limitPerPrincipal else { return .refused }
+    guard state.waiting < self.limit, waiting < self.limitPerPrincipal else { return .refused }
     state.waiting += 1
     state.lastNumber += 1
-    share.waiting[state.lastNumber] = lookup
-    share.queue.append(state.lastNumber)
-    state.shares[key] = share
+    state.shares[key]?.waiting[state.lastNumber] = lookup
+    state.shares[key]?.queue.append(state.lastNumber)
     return .waiting(state.lastNumber)
   }
 
@@ -81,7 +80,7 @@ final class LookupTurns: Sendable {
       state.waiting -= 1
       // Often enough that those who are gone are never more than those who wait, and no oftener.
       guard let share = state.shares[key], share.queue.count > 2 * share.waiting.count + 16 else { return }
-      state.shares[key]?.queue.removeAll { share.waiting[$0] == nil }
+      state.shares[key]?.queue = CircularBuffer(share.queue.filter { share.waiting[$0] != nil })
     }
   }
 
