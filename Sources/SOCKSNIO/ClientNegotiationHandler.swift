@@ -240,7 +240,10 @@ public final class ClientNegotiationHandler: ChannelInboundHandler, RemovableCha
     self.buffer = ByteBuffer()
     // From here on a write passes through the layer below. The reply is answered by nothing but the request.
     context.writeAndFlush(self.wrapOutboundOut(request), promise: nil)
-    encapsulation.receiveLeftover(leftover)
+    // And so does the end of the stream, which comes back up behind all of it.
+    let inputClosed = self.isInputClosed
+    self.isInputClosed = false
+    encapsulation.receiveLeftover(leftover, inputClosed: inputClosed)
     return self.state == .negotiating
   }
 

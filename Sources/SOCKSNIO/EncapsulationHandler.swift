@@ -62,11 +62,18 @@ public final class EncapsulationHandler: ChannelDuplexHandler {
       protection: protection, level: agreed.level, selective: SelectiveSealing(policy: selective))
   }
 
-  /// Takes the octets that came behind the level message, once, right after the handler has been added.
-  public func receiveLeftover(_ octets: ByteBuffer) {
-    guard let context = self.context, octets.readableBytes > 0 else { return }
-    self.inbound.append(octets)
-    self.openMessages(context)
+  /// Takes what came behind the level message, once, right after the handler has been added.
+  ///
+  /// - Parameter inputClosed: whether the peer has ended its stream behind it. That end is passed on when everything before
+  ///   it is.
+  public func receiveLeftover(_ bytes: ByteBuffer, inputClosed: Bool = false) {
+    guard let context = self.context else { return }
+    if bytes.readableBytes > 0 {
+      self.inbound.append(bytes)
+      self.openMessages(context)
+    }
+    guard inputClosed else { return }
+    if self.hasInboundBacklog { self.isInputCloseHeldBack = true } else { self.endInput(context) }
   }
 
   /// Ends the stream: from here on the context protects the datagrams of a UDP association (RFC 1961 section 5), in the

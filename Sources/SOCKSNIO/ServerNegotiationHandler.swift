@@ -278,7 +278,10 @@ public final class ServerNegotiationHandler: ChannelInboundHandler, RemovableCha
     // What is left came behind the level message: it crosses into the layer below, once.
     let leftover = self.buffer
     self.buffer = ByteBuffer()
-    encapsulation.receiveLeftover(leftover)
+    // And so does the end of the stream, which comes back up behind all of it.
+    let inputClosed = self.isInputClosed
+    self.isInputClosed = false
+    encapsulation.receiveLeftover(leftover, inputClosed: inputClosed)
     if case .negotiating = self.state { return true }
     return false
   }

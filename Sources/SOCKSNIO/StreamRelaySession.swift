@@ -22,19 +22,19 @@ public final class StreamRelaySession {
   }
 
   public struct Limits: Sendable, Hashable {
-    /// Octets read from one side that may wait to be written to the other.
+    /// Bytes read from one side that may wait to be written to the other.
     public var highWaterMark: Int
-    /// With no octet in either direction for this long, the relay ends.
+    /// With no byte in either direction for this long, the relay ends. Bytes that the system sends on to a slow receiver
+    /// count.
     public var idle: TimeAmount
-    /// The same, from the end of the first stream on; never longer than `idle`.
-    public var halfClosedIdle: TimeAmount
+    /// The same, from the end of the first stream on.
+    public var halfClosed: TimeAmount
 
-    public init(
-      highWaterMark: Int = 256 * 1_024, idle: TimeAmount = .hours(2), halfClosedIdle: TimeAmount = .minutes(10)
-    ) {
+    /// - Parameter halfClosed: nil for as long as `idle`.
+    public init(highWaterMark: Int = 256 * 1_024, idle: TimeAmount = .hours(2), halfClosed: TimeAmount? = nil) {
       self.highWaterMark = highWaterMark
       self.idle = idle
-      self.halfClosedIdle = halfClosedIdle
+      self.halfClosed = halfClosed ?? idle
     }
   }
 
@@ -42,6 +42,8 @@ public final class StreamRelaySession {
   private let limits: Limits
   private let eventLoop: any EventLoop
   private let throttle: (any RelayThrottle)?
+  /// Used only with a throttle.
+  private var pacing = RelayPacing()
   private var client: ChannelHandlerContext?
   private var target: ChannelHandlerContext?
   private var onEnd: ((End) -> Void)?
@@ -116,13 +118,22 @@ public final class StreamRelaySession {
     self.closed(side)
   }
 
-  func received(_ octets: ByteBuffer, from side: StreamRelay.Side) {
-    guard self.onEnd != nil, let destination = self.context(of: side.other) else { return }
-    let count = octets.readableBytes
-    self.relay.received(count, from: side)
+  func received(_ bytes: ByteBuffer, from side: StreamRelay.Side) {
+    guard self.onEnd != nil else { return }
+    self.relay.received(bytes.readableBytes, from: side)
+    guard self.throttle != nil else { return self.forward(bytes, from: side) }
+    guard self.pacing[side].isReading, !self.pacing[side].holdsData else {
+      self.pacing[side].hold(bytes)
+      return self.takeTurn(side)
+    }
+    self.forward(bytes, from: side)
+  }
+
+  private func forward(_ bytes: ByteBuffer, from side: StreamRelay.Side) {
+    guard let destination = self.context(of: side.other) else { return }
     // A read has many parts: only a throttle looks at the clock for each of them.
-    if let throttle = self.throttle { throttle.received(count, from: side, now: self.eventLoop.now) }
-    if let part = self.arriving.exchange(octets, from: side) { destination.write(NIOAny(part), promise: nil) }
+    if let throttle = self.throttle { throttle.received(bytes.readableBytes, from: side, now: self.eventLoop.now) }
+    if let part = self.arriving.exchange(bytes, from: side) { destination.write(NIOAny(part), promise: nil) }
   }
 
   /// A read may have come in many parts, as many as it had tokens: only the last one's writing is waited for.
@@ -145,6 +156,7 @@ public final class StreamRelaySession {
   }
 
   func readCompleted(_ side: StreamRelay.Side) {
+    self.pacing[side].isReading = false
     self.writeLast(from: side)
     self.context(of: side.other)?.flush()
     self.run(self.relay.readCompleted(side))
@@ -181,13 +193,37 @@ public final class StreamRelaySession {
   }
 
   private func read(_ side: StreamRelay.Side) {
-    let delay = self.throttle?.delay(beforeReadingFrom: side, now: self.eventLoop.now) ?? .zero
-    guard delay > .zero else {
+    guard self.throttle != nil else {
       self.context(of: side)?.read()
       return
     }
+    self.pacing[side].wantsRead = true
+    self.takeTurn(side)
+  }
+
+  /// Waits for a side's turn, and makes use of it.
+  private func takeTurn(_ side: StreamRelay.Side) {
+    guard let throttle = self.throttle, !self.pacing[side].isWaiting else { return }
+    let delay = throttle.delay(beforeReadingFrom: side, now: self.eventLoop.now)
+    guard delay > .zero || self.pacing[side].holdsData else { return self.useTurn(side) }
+    self.pacing[side].isWaiting = true
+    // Also without a delay in a turn of the loop of its own: what is held may be much.
     self.eventLoop.assumeIsolated().scheduleTask(in: delay) { [weak self] in
       guard let self, self.onEnd != nil else { return }
+      self.pacing[side].isWaiting = false
+      self.useTurn(side)
+    }
+  }
+
+  private func useTurn(_ side: StreamRelay.Side) {
+    if let part = self.pacing[side].release(self.throttle?.largestRead() ?? .max) {
+      self.forward(part, from: side)
+      self.writeLast(from: side)
+      self.context(of: side.other)?.flush()
+      if self.pacing[side].holdsData || self.pacing[side].wantsRead { self.takeTurn(side) }
+    } else if self.pacing[side].wantsRead {
+      self.pacing[side].wantsRead = false
+      self.pacing[side].isReading = true
       self.context(of: side)?.read()
     }
   }
@@ -223,18 +259,29 @@ public final class StreamRelaySession {
 
   // MARK: Idle time
 
-  private var idleLimit: TimeAmount {
-    self.relay.isHalfClosed ? min(self.limits.idle, self.limits.halfClosedIdle) : self.limits.idle
-  }
+  private var idleLimit: TimeAmount { self.relay.isHalfClosed ? self.limits.halfClosed : self.limits.idle }
 
   private func scheduleIdleTimer(_ delay: TimeAmount) {
-    self.idleTimer = self.timers.start(in: delay) { [weak self] in
-      guard let self, self.onEnd != nil else { return }
-      let remaining = self.lastActivity + self.idleLimit - self.eventLoop.now
-      guard remaining > .zero else {
-        return self.finish(.idle(isHalfClosed: self.relay.isHalfClosed))
-      }
-      self.scheduleIdleTimer(remaining)
+    self.idleTimer = self.timers.start(in: delay) { [weak self] in self?.idleTimerEnded() }
+  }
+
+  private func idleTimerEnded() {
+    guard self.onEnd != nil else { return }
+    let now = self.eventLoop.now
+    if self.lastActivity + self.idleLimit <= now { self.lastActivity = self.lastActivityBelow(now) }
+    let remaining = self.lastActivity + self.idleLimit - now
+    guard remaining > .zero else {
+      return self.finish(.idle(isHalfClosed: self.relay.isHalfClosed))
     }
+    self.scheduleIdleTimer(remaining)
+  }
+
+  /// The same, with what the sockets below have sent since, and what a throttle holds up.
+  private func lastActivityBelow(_ now: NIODeadline) -> NIODeadline {
+    if self.pacing.isWaiting { return now }
+    let sent = [self.client, self.target].compactMap { context in
+      context.flatMap { DeliveryProgress.lastSent(on: $0.channel, now: now) }
+    }
+    return max(self.lastActivity, sent.max() ?? self.lastActivity)
   }
 }

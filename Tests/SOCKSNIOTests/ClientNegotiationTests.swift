@@ -44,6 +44,24 @@ import Testing
     }
   }
 
+  /// A gateway whose target has sent much and ended its stream before the level's answer has been looked at.
+  @Test(arguments: [0, 1, 400_000, 900_000]) func everythingAheadAndTheEnd(count: Int) throws {
+    let harness = try ClientHarness()
+    harness.establish()
+    let data = pattern(count)
+    var octets = harness.serverOctets(level: 2).dropFirst(2).flatMap { $0 }
+    for begin in stride(from: 0, to: count, by: 60_000) {
+      octets += harness.server.encapsulated(Array(data[begin..<min(count, begin + 60_000)]))
+    }
+    harness.wire.channel.pipeline.fireChannelRead(ByteBuffer(bytes: octets))
+    harness.wire.channel.pipeline.fireChannelReadComplete()
+    harness.wire.probe.isInputClosed = true
+    harness.wire.channel.pipeline.fireUserInboundEventTriggered(ChannelEvent.inputClosed)
+    harness.wire.loop.run()
+    #expect(harness.errors.isEmpty && harness.outcome != nil)
+    #expect(harness.upper.octets == data && harness.upper.errors.isEmpty && harness.upper.inputCloses == 1)
+  }
+
   @Test func dataBehindTheReplyIsHandedOnOnceAtRemoval() throws {
     let harness = try ClientHarness()
     harness.removesHandler = false

@@ -57,6 +57,37 @@ import Testing
     }
   }
 
+  /// A client that sends all it has, and its end, before its level is answered: as much as the layer below opens in several
+  /// turns of the loop, all of it before the end.
+  @Test(arguments: [0, 1, 10_000, 200_000, 400_000, 900_000], [true, false])
+  func everythingAheadAndTheEnd(count: Int, isWhole: Bool) throws {
+    let harness = try ServerHarness()
+    let data = pattern(count)
+    harness.wire.receive(ServerHarness.gssOffer)
+    var octets = harness.clientOctets(level: 2).dropFirst().flatMap { $0 }
+    for begin in stride(from: 0, to: count, by: 60_000) {
+      octets += harness.client.encapsulated(Array(data[begin..<min(count, begin + 60_000)]))
+    }
+    if !isWhole { octets += [0x01, 0x03] }
+    // While the context's step is in flight.
+    harness.wire.channel.pipeline.fireChannelRead(ByteBuffer(bytes: octets))
+    harness.wire.channel.pipeline.fireChannelReadComplete()
+    harness.wire.probe.isInputClosed = true
+    harness.wire.channel.pipeline.fireUserInboundEventTriggered(ChannelEvent.inputClosed)
+    harness.wire.loop.run()
+    guard isWhole else {
+      let errors = harness.delegate.failures.map(\.error.code) + harness.delegate.upper.errors.map(\.code)
+      #expect(errors == [.truncated])
+      #expect(harness.delegate.upper.inputCloses == 0 && harness.delegate.handovers.first?.inputClosed != true)
+      return
+    }
+    #expect(harness.delegate.failures.isEmpty && harness.delegate.upper.errors.isEmpty)
+    let handover = try #require(harness.delegate.handovers.first)
+    #expect(handover.earlyData + harness.delegate.upper.octets == data)
+    #expect((handover.inputClosed ? 1 : 0) + harness.delegate.upper.inputCloses == 1)
+    if handover.inputClosed { #expect(handover.earlyData.count == count) }
+  }
+
   @Test func messagesThatTouchAreHandledOnce() throws {
     let harness = try ServerHarness()
     let parts = harness.clientOctets(level: 2, earlyData: Self.early)

@@ -17,7 +17,7 @@ import Testing
 
     init(
       limits: StreamRelaySession.Limits = .init(
-        highWaterMark: 1_000, idle: .seconds(100), halfClosedIdle: .seconds(10)),
+        highWaterMark: 1_000, idle: .seconds(100), halfClosed: .seconds(10)),
       earlyData: [UInt8] = [], inputClosed: Bool = false
     ) throws {
       let loop = EmbeddedEventLoop()
@@ -248,7 +248,7 @@ import Testing
     #expect(harness.ends.map(\.cause) == [.idle(isHalfClosed: true)])
   }
 
-  /// Both streams have ended, but one side takes nothing: the short limit still holds.
+  /// Both streams have ended, but one side takes nothing: the limit still holds.
   @Test func idleTimeWhenBothHaveEndedAndOctetsAreUnwritten() throws {
     let harness = try Harness()
     harness.target.probe.holdsWrites = true
@@ -261,11 +261,15 @@ import Testing
     #expect(harness.ends.map(\.cause) == [.idle(isHalfClosed: true)])
   }
 
-  /// The operator's idle limit is the longest there is.
-  @Test func aHalfClosedStreamIsNotGivenMoreTime() throws {
-    let harness = try Harness(limits: .init(highWaterMark: 1_000, idle: .seconds(5), halfClosedIdle: .seconds(10)))
+  /// Each state has its own limit, whichever is longer.
+  @Test(arguments: [nil, 3, 10] as [Int64?])
+  func aHalfClosedStreamHasItsOwnTime(halfClosed: Int64?) throws {
+    let limits = StreamRelaySession.Limits(idle: .seconds(5), halfClosed: halfClosed.map { .seconds($0) })
+    let harness = try Harness(limits: limits)
     harness.client.receiveEnd()
-    harness.advance(.seconds(5))
+    harness.advance(.seconds(halfClosed ?? 5) - .nanoseconds(1))
+    #expect(harness.ends.isEmpty)
+    harness.advance(.nanoseconds(1))
     #expect(harness.ends.map(\.cause) == [.idle(isHalfClosed: true)])
   }
 

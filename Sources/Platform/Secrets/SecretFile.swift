@@ -19,6 +19,8 @@ public enum SecretFile {
     }
   }
 
+  public typealias Contents = (contents: [UInt8], version: Version)
+
   /// The version of what is there now; nil when nothing is, or it cannot be told.
   public static func version(path: String) -> Version? {
     var status = stat()
@@ -29,7 +31,7 @@ public enum SecretFile {
   /// Reads a regular file.
   ///
   /// - Throws: also when its mode lets others read it, or others or its group change it.
-  public static func read(path: String, limit: Int) throws(FileReadError) -> (contents: [UInt8], version: Version) {
+  public static func read(path: String, limit: Int) throws(FileReadError) -> Contents {
     let file = try self.open(path: path, limit: limit)
     return (file.contents, Version(file.status))
   }

@@ -51,16 +51,16 @@ public struct FileReadError: Error, Hashable, Sendable, CustomStringConvertible 
   public let path: String
   /// What went wrong, for example `Permission denied`.
   public let reason: String
-  /// What mends it.
+  /// What helps.
   public let advice: String
-  /// There is no such file, though there may be its folder.
-  let isMissing: Bool
+  /// The system's reason; nil for one of our own.
+  let error: SystemError?
 
   public init(path: String, reason: String, advice: String) {
     self.path = path
     self.reason = reason
     self.advice = advice
-    isMissing = false
+    self.error = nil
   }
 
   init(path: String, error: SystemError) {
@@ -72,10 +72,13 @@ public struct FileReadError: Error, Hashable, Sendable, CustomStringConvertible 
       default: "check the file and the disk it lies on"
       }
     self.path = path
-    reason = error.description
+    self.reason = error.description
     self.advice = advice
-    isMissing = error.code == ENOENT
+    self.error = error
   }
+
+  /// Whether there is no such file.
+  var isMissing: Bool { self.error.map { [ENOENT, ENOTDIR].contains($0.code) } ?? false }
 
   /// `cannot read PATH: reason (advice)`.
   public var description: String { "cannot read \(path): \(reason) (\(advice))" }

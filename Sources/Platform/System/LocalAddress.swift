@@ -34,7 +34,7 @@ public enum LocalAddress {
     } catch {
       switch error.code {
       // Nobody's, of another kind than a socket can have, or of a family that the machine does not have.
-      case EADDRNOTAVAIL, EINVAL, EAFNOSUPPORT: return false
+      case EADDRNOTAVAIL, EINVAL, ENODEV, EAFNOSUPPORT: return false
       default: throw error
       }
     }

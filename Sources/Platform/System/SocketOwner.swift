@@ -37,18 +37,4 @@ public enum SocketOwner {
     case .unavailable: return ConnectionTable.owner(local: remote, remote: local)
     }
   }
-
-  /// Asks the kernel whose socket has sent a datagram: the user who made every UDP socket that may have.
-  ///
-  /// Reads the kernel's tables, which are as long as there are UDP sockets on the machine.
-  ///
-  /// - Parameters:
-  ///   - sender: The address and port that the datagram came from.
-  ///   - receiver: The address and port of the socket that got it.
-  /// - Returns: `nil` when no socket with this address is on this machine (in this network namespace) any more, and when
-  ///   sockets of several users have it.
-  public static func userID(sender: SocketEndpoint, receiver: SocketEndpoint) -> UserID? {
-    guard sender.octets.count == receiver.octets.count else { return nil }
-    return DatagramSocketTable.owner(sender: sender, receiver: receiver)
-  }
 }

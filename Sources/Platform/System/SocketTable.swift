@@ -1,7 +1,7 @@
 /// The kernel's tables of sockets as text, such as `/proc/net/tcp`.
 struct SocketTable: Sequence, IteratorProtocol {
   /// One socket.
-  struct Entry {
+  struct Entry: Sendable {
     let local: SocketEndpoint
     let remote: SocketEndpoint
     /// Nil for a socket that no process has any more: it has no inode, and its owner reads as root.
@@ -18,10 +18,22 @@ struct SocketTable: Sequence, IteratorProtocol {
     self.lines = text.split(separator: UInt8(ascii: "\n")).dropFirst()
   }
 
-  /// Nil when the kernel has no such table.
+  /// Nil when the kernel has no such table, or it cannot be read.
   init?(path: String) {
     guard let text = try? FileContents.read(path: path, limit: Self.maximumOctets) else { return nil }
     self.init(text)
+  }
+
+  /// An empty one when the kernel has no such table, as one without IPv6.
+  ///
+  /// - Throws: when there is one, and it cannot be read.
+  static func read(path: String) throws(FileReadError) -> SocketTable {
+    do throws(FileReadError) {
+      return Self(try FileContents.read(path: path, limit: Self.maximumOctets))
+    } catch {
+      guard error.isMissing else { throw error }
+      return Self([])
+    }
   }
 
   /// The next entry that can be read.

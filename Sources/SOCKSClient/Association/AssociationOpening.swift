@@ -144,12 +144,12 @@ final class AssociationOpening {
 
   /// A socket on the control connection's address: by it the gateway knows whose datagrams they are.
   private func bind(towards relay: SocketAddress) throws -> EventLoopFuture<any Channel> {
-    let eventLoop = self.control.eventLoop
+    let (eventLoop, memory) = (self.control.eventLoop, self.connector.datagramMemory)
     if let local = self.control.localAddress, local.protocol == relay.protocol {
-      return DatagramSocket.bind(to: local.with(port: 0), on: eventLoop)
+      return DatagramSocket.bind(to: local.with(port: 0), on: eventLoop, memory: memory)
     }
     let any: IPAddress = relay.protocol == .inet ? .v4(0) : .v6(high: 0, low: 0)
-    return DatagramSocket.bind(to: try SocketAddress(any, port: 0), on: eventLoop)
+    return DatagramSocket.bind(to: try SocketAddress(any, port: 0), on: eventLoop, memory: memory)
   }
 }
 

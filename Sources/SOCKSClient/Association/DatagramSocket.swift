@@ -1,16 +1,19 @@
 import NIOCore
 import NIOPosix
+import ProxySession
 
 /// The options of our datagram sockets.
 enum DatagramSocket {
-  /// No datagram is longer.
-  private static let receiveBuffer = 65_536
-
-  static func bind(to address: SocketAddress, on eventLoop: any EventLoop) -> EventLoopFuture<any Channel> {
+  /// - Parameter memory: what the sockets of an event loop read into.
+  static func bind(
+    to address: SocketAddress, on eventLoop: any EventLoop, memory: LoopLocal<DatagramMemory>
+  ) -> EventLoopFuture<any Channel> {
     let maximum = AssociationSession.maximumWaiting
     return DatagramBootstrap(group: eventLoop)
-      .channelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: Self.receiveBuffer))
       .channelOption(.writeBufferWaterMark, value: .init(low: maximum / 2, high: maximum))
+      .channelInitializer { channel in
+        channel.eventLoop.makeCompletedFuture { try memory.value(of: channel.eventLoop).serve(channel) }
+      }
       .bind(to: address)
   }
 }

@@ -71,17 +71,16 @@ public final class Bridge: Service {
       .serverChannelOption(.maxMessagesPerRead, value: 1)
       .serverChannelInitializer { channel in
         channel.eventLoop.makeCompletedFuture {
+          try RelayChannelOptions.applyToListener(channel)
           if let address = IPAddress(address) { try IPv6Only.apply(to: channel, boundTo: address) }
           try channel.pipeline.syncOperations.addHandlers(AcceptPauseHandler(log: log), AcceptLimitHandler(ledger))
         }
       }
-      .childChannelOption(.autoRead, value: false)
-      .childChannelOption(.maxMessagesPerRead, value: 1)
-      .childChannelOption(.recvAllocator, value: GrowingReceiveAllocator())
-      .childChannelOption(.allowRemoteHalfClosure, value: true)
-      .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
       .childChannelInitializer { channel in
-        channel.eventLoop.makeCompletedFuture { try self.accept(channel) }
+        channel.eventLoop.makeCompletedFuture {
+          try RelayChannelOptions.applyToAccepted(channel)
+          try self.accept(channel)
+        }
       }
   }
 

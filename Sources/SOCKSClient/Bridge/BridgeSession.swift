@@ -133,7 +133,7 @@ final class BridgeSession {
   private func makeRelay(with proxied: ProxiedChannel) -> StreamRelaySession {
     self.relayBegins(agreed: proxied.summary)
     self.hasOpenRelay = true
-    let limits = StreamRelaySession.Limits(idle: self.idleTimeout, halfClosedIdle: self.idleTimeout)
+    let limits = StreamRelaySession.Limits(idle: self.idleTimeout)
     return StreamRelaySession(eventLoop: self.channel.eventLoop, limits: limits) { end in
       self.relayEnded(end, proxied.ticket)
     }

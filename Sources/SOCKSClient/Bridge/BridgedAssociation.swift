@@ -23,8 +23,7 @@ final class BridgedAssociation: BridgedRequest {
   private let session: BridgeSession
   private var state: State = .ready
 
-  private var source: LocalDatagramSource
-  private var sourceChecked: NIODeadline?
+  private var source: LocalDatagramSource?
   private var hasWarned = false
   /// Where the local program's datagrams come from, once it is known.
   private var program: SocketAddress?
@@ -36,7 +35,6 @@ final class BridgedAssociation: BridgedRequest {
   init(_ request: SOCKSRequest, of session: BridgeSession) {
     self.requested = request.destination
     self.session = session
-    self.source = LocalDatagramSource(user: session.user)
   }
 
   func begin(answer: @escaping (Result<SOCKSAddress, ProxyConnectorError>) -> Void) {
@@ -60,8 +58,9 @@ final class BridgedAssociation: BridgedRequest {
     self.state = .binding(association)
     association.onEnd = { self.associationEnded($0, association) }
     association.onDatagram = { self.received($0) }
-    DatagramSocket.bind(to: local.with(port: 0), on: self.session.channel.eventLoop).assumeIsolated().whenComplete {
-      result in
+    DatagramSocket.bind(
+      to: local.with(port: 0), on: self.session.channel.eventLoop, memory: self.session.connector.datagramMemory
+    ).assumeIsolated().whenComplete { result in
       switch result {
       case .success(let socket): self.bound(socket, association, answer)
       case .failure(let error): self.couldNotBind(error, association, answer)
@@ -84,9 +83,9 @@ final class BridgedAssociation: BridgedRequest {
     _ socket: any Channel, _ association: AssociationSession,
     _ answer: (Result<SOCKSAddress, ProxyConnectorError>) -> Void
   ) {
-    guard case .binding = self.state, let bound = socket.localAddress.flatMap(SOCKSAddress.init) else {
-      return socket.close(promise: nil)
-    }
+    guard case .binding = self.state, let address = socket.localAddress, let receiver = address.endpoint,
+      let bound = SOCKSAddress(address)
+    else { return socket.close(promise: nil) }
     do {
       try self.session.descriptors.take(for: socket)
       try socket.pipeline.syncOperations.addHandler(BridgedSocketHandler(self))
@@ -95,6 +94,11 @@ final class BridgedAssociation: BridgedRequest {
       return self.couldNotBind(error, association, answer)
     }
     self.state = .open(association, socket: socket)
+    let source = LocalDatagramSource(
+      user: self.session.user, receiver: receiver, eventLoop: self.session.channel.eventLoop)
+    source.onDatagram = { [weak self] in self?.admitted($0) }
+    source.onDrop = { [weak self] in self?.dropped($0) }
+    self.source = source
     self.agreed = association.protection.map(\.summary) ?? "without protection"
     answer(.success(bound))
   }
@@ -152,21 +156,33 @@ final class BridgedAssociation: BridgedRequest {
   // MARK: Datagrams
 
   fileprivate func received(_ envelope: AddressedEnvelope<ByteBuffer>) {
-    guard case .open(let association, let socket) = self.state else { return }
+    guard self.isFromProgram(envelope.remoteAddress) else { return self.drops.count(.foreignSource) }
+    self.source?.receive(envelope)
+  }
+
+  /// A datagram of the user's.
+  private func admitted(_ envelope: AddressedEnvelope<ByteBuffer>) {
+    guard case .open(let association, _) = self.state else { return }
     do throws(DatagramDrop) {
-      let sender = envelope.remoteAddress
-      guard self.isFromProgram(sender) else { throw .foreignSource }
+      // Another one may have been the first meanwhile.
+      guard self.isFromProgram(envelope.remoteAddress) else { throw .foreignSource }
       var data = envelope.data
       let header: UDPRequestHeader
       do throws(SOCKSError) { header = try UDPRequestHeader.decode(from: &data) } catch { throw .malformedHeader }
       guard header.fragment == 0x00 else { throw .fragment }
-      guard self.isOfUser(sender, socket) else { throw .foreignSource }
-      self.program = sender
+      self.program = envelope.remoteAddress
       try association.send(data, to: header.destination)
       self.octetsSent += UInt64(data.readableBytes)
     } catch {
       self.drops.count(error)
     }
+  }
+
+  private func dropped(_ reason: DatagramDrop) {
+    self.drops.count(reason)
+    guard reason == .foreignSource, !self.hasWarned else { return }
+    self.hasWarned = true
+    self.session.logger.warning("datagram refused: it is not known to be from a process of this user")
   }
 
   /// "The server MAY use this information to limit access to the association" (RFC 1928 section 4).
@@ -177,17 +193,6 @@ final class BridgedAssociation: BridgedRequest {
     }
     guard self.requested.host == .address(peer), self.requested.port > 0 else { return true }
     return sender.port == Int(self.requested.port)
-  }
-
-  private func isOfUser(_ sender: SocketAddress, _ socket: any Channel) -> Bool {
-    guard let receiver = socket.localAddress else { return false }
-    let admits = self.source.admits(
-      sender: sender, receiver: receiver, checked: &self.sourceChecked, now: self.session.channel.eventLoop.now)
-    if !admits, !self.hasWarned {
-      self.hasWarned = true
-      self.session.logger.warning("datagram refused: it is not known to be from a process of this user")
-    }
-    return admits
   }
 
   private func received(_ datagram: ProxiedDatagram) {

@@ -38,14 +38,9 @@ extension ProxyConnector {
     let configuration = self.configuration
     return ClientBootstrap(group: attempt.eventLoop)
       .connectTimeout(configuration.connectTimeout)
-      .channelOption(.autoRead, value: false)
-      .channelOption(.maxMessagesPerRead, value: 1)
-      .channelOption(.recvAllocator, value: GrowingReceiveAllocator())
-      .channelOption(.allowRemoteHalfClosure, value: true)
-      .channelOption(.tcpOption(.tcp_nodelay), value: 1)
-      .channelOption(.socketOption(.so_keepalive), value: 1)
       .channelInitializer { channel in
-        channel.eventLoop.makeCompletedFuture { try attempt.add(channel) }
+        // With the keepalive of the gateway's own side: a gateway that has gone is found as soon as a client that has.
+        RelayChannelOptions.apply(to: channel).flatMapThrowing { try attempt.add(channel) }
       }
       .connect(host: configuration.gateway.host.description, port: Int(configuration.gateway.port))
       .flatMapErrorThrowing { throw ProxyConnectorError(connecting: $0, configuration) }

@@ -24,6 +24,8 @@ public final class ProxyConnector: Sendable {
   public let configuration: Configuration
   private let group: any EventLoopGroup
   let makeEstablishment: MakeEstablishment
+  /// What the sockets of associations read into.
+  let datagramMemory = LoopLocal { DatagramMemory() }
 
   /// - Parameters:
   ///   - pool: where the steps of contexts run; it belongs to the caller, and may be shared.

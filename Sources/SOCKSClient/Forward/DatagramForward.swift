@@ -44,7 +44,9 @@ public final class DatagramForward: Service {
     // One table for all of them: the limit on senders is for both together.
     let table = NIOLoopBoundBox.makeBoxSendingValue(ForwardedSenders(), eventLoop: self.eventLoop)
     let sockets = try await self.endpoints.open { address in
-      let socket = try await DatagramSocket.bind(to: address, on: self.eventLoop).get()
+      let socket = try await DatagramSocket.bind(
+        to: address, on: self.eventLoop, memory: self.connector.datagramMemory
+      ).get()
       do {
         try await self.eventLoop.submit {
           try socket.pipeline.syncOperations.addHandler(

@@ -22,7 +22,7 @@ final class DatagramForwardHandler: ChannelInboundHandler {
     get { self.table.senders }
     _modify { yield &self.table.senders }
   }
-  private var source: LocalDatagramSource
+  private var source: LocalDatagramSource?
   private var nextNumber: UInt64 = 1
   private var pausesUntil: NIODeadline?
   private var lastWarning: NIODeadline?
@@ -37,11 +37,18 @@ final class DatagramForwardHandler: ChannelInboundHandler {
     self.configuration = configuration
     self.connector = connector
     self.logger = logger
-    self.source = LocalDatagramSource(user: configuration.user)
   }
 
   func handlerAdded(context: ChannelHandlerContext) {
     self.context = context
+    self.source = context.channel.localAddress?.endpoint.map {
+      LocalDatagramSource(user: self.configuration.user, receiver: $0, eventLoop: context.eventLoop)
+    }
+    self.source?.onDatagram = { [weak self] in self?.received($0) }
+    self.source?.onDrop = { [weak self] reason in
+      guard reason == .foreignSource else { return }
+      self?.warn("datagram refused: it is not known to be from a process of this user", context.eventLoop.now)
+    }
     self.scheduleRound(context)
   }
 
@@ -51,6 +58,7 @@ final class DatagramForwardHandler: ChannelInboundHandler {
 
   func handlerRemoved(context: ChannelHandlerContext) {
     self.context = nil
+    self.source = nil
     self.timer?.cancel()
     self.timer = nil
     for sender in self.senders.values { sender.close() }
@@ -58,19 +66,15 @@ final class DatagramForwardHandler: ChannelInboundHandler {
   }
 
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-    let envelope = self.unwrapInboundIn(data)
-    let (address, now) = (envelope.remoteAddress, context.eventLoop.now)
-    let known = self.senders[address]
-    var checked = known?.checked
-    guard let receiver = context.channel.localAddress,
-      self.source.admits(sender: address, receiver: receiver, checked: &checked, now: now)
-    else {
-      known?.checked = checked
-      return self.warn("datagram refused: it is not known to be from a process of this user", now)
-    }
-    guard let sender = known ?? self.makeSender(address, context) else { return }
-    sender.checked = checked
-    sender.lastActivity = now
+    self.source?.receive(self.unwrapInboundIn(data))
+  }
+
+  /// A datagram of the user's.
+  private func received(_ envelope: AddressedEnvelope<ByteBuffer>) {
+    guard let context = self.context else { return }
+    let address = envelope.remoteAddress
+    guard let sender = self.senders[address] ?? self.makeSender(address, context) else { return }
+    sender.lastActivity = context.eventLoop.now
     sender.send(envelope.data)
   }
 

@@ -22,8 +22,6 @@ final class ForwardedSender {
   private var octetsSent: UInt64 = 0
   private var octetsReceived: UInt64 = 0
 
-  /// When the kernel last said whose socket this is.
-  var checked: NIODeadline?
   var lastActivity: NIODeadline
   /// An answer of the target's.
   var onAnswer: (ByteBuffer) -> Void = { _ in }

@@ -68,7 +68,7 @@ public struct StandardStreamSession: Sendable {
     let ended = self.eventLoop.makePromise(of: Ending.self)
     self.eventLoop.execute {
       // The program's streams have no idle limit: an ssh session may rest for days.
-      let limits = StreamRelaySession.Limits(idle: .hours(24 * 365), halfClosedIdle: .hours(24 * 365))
+      let limits = StreamRelaySession.Limits(idle: .hours(24 * 365))
       let failure = LocalFailure()
       let relay = StreamRelaySession(eventLoop: self.eventLoop, limits: limits) { end in
         ended.succeed(Ending(end.cause, failure: failure.text, ticket: proxied.ticket, now: self.eventLoop.now))

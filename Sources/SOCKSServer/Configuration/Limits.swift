@@ -33,6 +33,13 @@ extension Configuration {
     /// `lookup_threads_per_principal`: of those, for the names that one principal asks for; its further ones wait. 1 to
     /// 256; always one less than there are, where there are several. Default: 4.
     public var lookupThreadsPerPrincipal = 4
+    /// `lookups_per_principal`: of `lookups`, those that wait for one principal; further ones fail. 1 to 100000. Default: a
+    /// quarter of `lookups`.
+    public var lookupsPerPrincipal: Int {
+      get { self.configuredLookupsPerPrincipal ?? max(1, self.lookups / 4) }
+      set { self.configuredLookupsPerPrincipal = newValue }
+    }
+    private var configuredLookupsPerPrincipal: Int?
     /// `addresses_per_name`: how many addresses of a name are tried. 1 to 64. Default: 16.
     public var addressesPerName = 16
     /// `relay_buffer`: octets that one direction of a session holds for a slow receiver before it stops reading, as a
@@ -62,6 +69,7 @@ extension Configuration {
       Key(name: "lookup_threads", field: \.lookupThreads, bounds: 1...256),
       Key(name: "lookups", field: \.lookups, bounds: 1...100_000),
       Key(name: "lookup_threads_per_principal", field: \.lookupThreadsPerPrincipal, bounds: 1...256),
+      Key(name: "lookups_per_principal", field: \.lookupsPerPrincipal, bounds: 1...100_000),
       Key(name: "addresses_per_name", field: \.addressesPerName, bounds: 1...64),
       Key(name: "relay_buffer", field: \.relayBuffer, bounds: 65_536...67_108_864, isSize: true),
     ]

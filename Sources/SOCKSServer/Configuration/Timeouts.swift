@@ -17,6 +17,13 @@ extension Configuration {
     public var connect: Duration = .seconds(10)
     /// `idle`: with no octet in either direction. 1ms to 30d. Default: 2h.
     public var idle: Duration = .seconds(7200)
+    /// `half_closed`: the same from the end of the first stream on: a client that has sent its request and ended its stream
+    /// may wait so long for the answer. 1ms to 30d. Default: the same as `idle`.
+    public var halfClosed: Duration {
+      get { self.configuredHalfClosed ?? self.idle }
+      set { self.configuredHalfClosed = newValue }
+    }
+    private var configuredHalfClosed: Duration?
     /// `session`: for a whole relay, from the reply on; a rule may say otherwise. 1s to 365d. Default: 30d.
     public var session: Duration = .seconds(30 * 86_400)
     /// `drain`: for the sessions that are left when the gateway is told to stop. 1ms to 1d. Default: 30s.
@@ -37,12 +44,14 @@ extension Configuration {
       Key(name: "request", field: \.request, bounds: phase),
       Key(name: "resolve", field: \.resolve, bounds: phase),
       Key(name: "connect", field: \.connect, bounds: phase),
-      Key(name: "idle", field: \.idle, bounds: .milliseconds(1) ... .seconds(30 * 86_400)),
+      Key(name: "idle", field: \.idle, bounds: idles),
+      Key(name: "half_closed", field: \.halfClosed, bounds: idles),
       Key(name: "session", field: \.session, bounds: sessions),
       Key(name: "drain", field: \.drain, bounds: .milliseconds(1) ... .seconds(86_400)),
     ]
 
     static let sessions: ClosedRange<Duration> = .seconds(1) ... .seconds(365 * 86_400)
+    private static let idles: ClosedRange<Duration> = .milliseconds(1) ... .seconds(30 * 86_400)
     private static let phase: ClosedRange<Duration> = .milliseconds(1) ... .seconds(3600)
   }
 }

@@ -26,7 +26,7 @@ final class NameLookup: Sendable {
     self.turns = LookupTurns(
       // One thread is always left for others.
       share: min(configuration.limits.lookupThreadsPerPrincipal, max(1, configuration.limits.lookupThreads - 1)),
-      limit: configuration.limits.lookups)
+      limit: configuration.limits.lookups, limitPerPrincipal: configuration.limits.lookupsPerPrincipal)
     self.sources = NameSources(lookUp: lookUp, inHostsFile: inHostsFile)
   }
 
@@ -40,9 +40,11 @@ final class NameLookup: Sendable {
     let promise = eventLoop.makePromise(of: NameAnswer.self)
     let isWanted = Flag()
     var timer: Scheduled<Void>?
+    var place = LookupTurns.Place.begun
     let settle: (Result<NameAnswer, SessionEnd>) -> Void = { result in
       guard isWanted.lower() else { return }
       timer?.cancel()
+      if case .waiting(let number) = place { self.turns.cancel(attempt.identity, number) }
       switch result {
       case .success(let answer): promise.succeed(answer)
       case .failure(let error): promise.fail(error)
@@ -58,10 +60,12 @@ final class NameLookup: Sendable {
         guard isWanted.isUp else { return self.turns.end(attempt.identity) }
         self.begin(question, isWanted: isWanted, attempt: attempt, settle)
       }, eventLoop: eventLoop)
-    let isAdmitted = self.turns.take(attempt.identity) {
-      if eventLoop.inEventLoop { begin.value() } else { eventLoop.execute { begin.value() } }
-    }
-    if !isAdmitted { settle(.failure(SessionEnd(.limit(.lookupQueue)))) }
+    place = self.turns.take(
+      attempt.identity,
+      LookupTurns.Lookup(isWanted: { isWanted.isUp }) {
+        if eventLoop.inEventLoop { begin.value() } else { eventLoop.execute { begin.value() } }
+      })
+    if place == .refused { settle(.failure(SessionEnd(.limit(.lookupQueue)))) }
     return promise.futureResult
   }
 

@@ -72,7 +72,8 @@ final class SessionServices: Sendable {
     self.searchDomains = configuration.names.search
     self.ownSockets = ownSockets
     self.relay = StreamRelaySession.Limits(
-      highWaterMark: configuration.limits.relayBuffer, idle: TimeAmount(timeouts.idle))
+      highWaterMark: configuration.limits.relayBuffer, idle: TimeAmount(timeouts.idle),
+      halfClosed: TimeAmount(timeouts.halfClosed))
     self.associations = AssociationServices(
       configuration: configuration.udp, ports: AssociationPorts(), ownSockets: OwnSockets())
     self.closesOnExpiry = kerberos.expired == .close

@@ -11,8 +11,7 @@ import Synchronization
 /// To a client all failures are one. An unknown name, an empty one, and an empty password cost what a wrong password does;
 /// only an address that has failed too often, or a full queue, is answered without the work, whatever the name.
 ///
-/// The file is read again when it has changed, before the next check; one that cannot be used then leaves the users as
-/// they were, and is told to the log once.
+/// The file is read again when it has changed, before the next check; see ``PasswordUsers``.
 final class PasswordCheck: Sendable {
   enum Verdict: Hashable, Sendable {
     case correct
@@ -48,17 +47,9 @@ final class PasswordCheck: Sendable {
     }
   }
 
-  private struct State {
-    var table: PasswordTable
-    /// What the file was when it was last read, whether or not it could be used.
-    var version: SecretFile.Version?
-    var failures: FailureLimit
-  }
-
-  private let path: String
   private let pool: StepPool
-  private let logger: Logger
-  private let state: Mutex<State>
+  private let users: PasswordUsers
+  private let failures: Mutex<FailureLimit>
   private let compare: Compare
 
   /// Whether a password is the one that was hashed; nil when that cannot be told. Blocks.
@@ -68,14 +59,9 @@ final class PasswordCheck: Sendable {
   init(
     _ configuration: Configuration.Passwords, logger: Logger, compare: @escaping Compare = { $0.matches($1) }
   ) throws(ConfigurationError) {
-    let (file, version) = try PasswordFile.load(path: configuration.file)
-    self.path = configuration.file
-    self.logger = logger
+    self.users = try PasswordUsers(path: configuration.file, logger: logger)
     self.compare = compare
-    self.state = Mutex(
-      State(
-        table: try Self.table(file, path: configuration.file), version: version,
-        failures: FailureLimit(perMinute: configuration.failuresPerMinute)))
+    self.failures = Mutex(FailureLimit(perMinute: configuration.failuresPerMinute))
     self.pool = StepPool(threads: configuration.threads, limit: configuration.queue)
   }
 
@@ -97,54 +83,15 @@ final class PasswordCheck: Sendable {
   /// Blocks for as long as scrypt takes. The failures are looked at here, not when the request came: with a thread for each
   /// check, no more pass beyond the limit than there are threads.
   private func verdict(on request: UsernamePasswordRequest, from client: IPAddress, now: NIODeadline) -> Verdict {
-    guard !self.state.withLock({ $0.failures.isExhausted(client, now: now) }) else { return .tooManyFailures }
-    let table = self.currentTable()
+    guard !self.failures.withLock({ $0.isExhausted(client, now: now) }) else { return .tooManyFailures }
+    let table = self.users.current(now)
     let name = UserName(request.username)
     guard let hash = table.hash(for: name), let isCorrect = self.compare(hash, request.password) else {
       return .libraryFailed
     }
     let user = name.flatMap { table.contains($0) ? $0 : nil }
     if isCorrect, user != nil { return .correct }
-    self.state.withLock { $0.failures.failed(client, now: now) }
+    self.failures.withLock { $0.failed(client, now: now) }
     return user.map(Verdict.wrongPassword) ?? .unknownUser
-  }
-
-  // MARK: The file
-
-  private func currentTable() -> PasswordTable {
-    let version = SecretFile.version(path: self.path)
-    let (table, isOutdated) = self.state.withLock { state in
-      defer { state.version = version }
-      return (state.table, state.version != version)
-    }
-    // The thread that has seen the change reads; the others go on with what there is.
-    guard isOutdated else { return table }
-    do throws(ConfigurationError) {
-      let (file, version) = try PasswordFile.load(path: self.path)
-      let table = try Self.table(file, path: self.path)
-      self.state.withLock { state in
-        state.table = table
-        state.version = version
-      }
-      self.logger.notice("the password file was read again", metadata: ["users": "\(file.names.count)"])
-      return table
-    } catch {
-      self.logger.error(
-        "the password file has changed and cannot be used; the users stay as they were",
-        metadata: ["problem": "\(error)"])
-      return table
-    }
-  }
-
-  private static func table(_ file: PasswordFile, path: String) throws(ConfigurationError) -> PasswordTable {
-    do throws(ScryptHashError) {
-      return try PasswordTable(file.hashes)
-    } catch {
-      throw ConfigurationError(problems: [
-        ConfigurationProblem(
-          sourceName: path, line: nil, column: nil, message: "there is no memory to check passwords in", sourceLine: nil
-        )
-      ])
-    }
   }
 }

@@ -138,15 +138,27 @@ extension PasswordFile {
   ///
   /// - Throws: also when others may read it.
   static func load(path: String) throws(ConfigurationError) -> (file: PasswordFile, version: SecretFile.Version) {
-    let read: (contents: [UInt8], version: SecretFile.Version)
+    let read: SecretFile.Contents
     do throws(FileReadError) {
-      read = try SecretFile.read(path: path, limit: Self.maximumOctets)
+      read = try self.read(path: path)
     } catch {
-      let message = "cannot be read: \(error.reason) (\(error.advice))"
-      throw ConfigurationError(problems: [
-        ConfigurationProblem(sourceName: path, line: nil, column: nil, message: message, sourceLine: nil)
-      ])
+      throw error.problem
     }
     return (try Self(octets: read.contents, sourceName: path), read.version)
+  }
+
+  static func read(path: String) throws(FileReadError) -> SecretFile.Contents {
+    try SecretFile.read(path: path, limit: Self.maximumOctets)
+  }
+}
+
+extension FileReadError {
+  /// The same as a problem of the password file.
+  var problem: ConfigurationError {
+    ConfigurationError(problems: [
+      ConfigurationProblem(
+        sourceName: self.path, line: nil, column: nil, message: "cannot be read: \(self.reason) (\(self.advice))",
+        sourceLine: nil)
+    ])
   }
 }

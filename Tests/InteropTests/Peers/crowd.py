@@ -4,6 +4,9 @@ line on standard input):
 
 {"open": N, "to": "HOST:PORT"}    N connections that stay silent
 {"socks": N, "to": "HOST:PORT"}   N connections through a SOCKS5 server without authentication to a target in here
+{"associate": N, "to": "HOST:PORT", "datagrams": K, "octets": SIZE}
+                                  N associations through such a server; each sends K datagrams to an echo in here, one after
+                                  the other, and receives them
 {"pull": OCTETS}                  every one of the latter receives so much from the target
 {"begin": OCTETS}                 every one asks the target for so much, and receives the first thousand
 {"finish": N}                     the first N of them receive the rest, compare it, and end; answers "equal", how many were right
@@ -53,6 +56,21 @@ class Target:
                         left -= len(piece)
             except OSError:
                 pass
+
+
+class Echo:
+    """Sends datagrams back."""
+
+    def __init__(self):
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.bind(("127.0.0.1", 0))
+        self.port = self._socket.getsockname()[1]
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        while True:
+            data, source = self._socket.recvfrom(1 << 16)
+            self._socket.sendto(data, source)
 
 
 class Strangers:
@@ -121,6 +139,34 @@ def through(to: str, port: int) -> socket.socket:
     return sock
 
 
+def associate(to: str, port: int, count: int, octets: int) -> list:
+    """The control connection and the socket of an association that has relayed so much, both ways."""
+    control = connect(to)
+    control.sendall(bytes([5, 1, 0]))
+    if control.recv(2, socket.MSG_WAITALL) != bytes([5, 0]):
+        raise OSError("no method")
+    control.sendall(bytes([5, 3, 0, 1, 0, 0, 0, 0, 0, 0]))
+    reply = control.recv(10, socket.MSG_WAITALL)
+    if len(reply) != 10 or reply[1] != 0:
+        raise OSError(f"reply {reply.hex()}")
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sock.bind(("127.0.0.1", 0))
+    sock.settimeout(2)
+    relay = (socket.inet_ntoa(reply[4:8]), int.from_bytes(reply[8:10], "big"))
+    datagram = bytes([0, 0, 0, 1, 127, 0, 0, 1]) + port.to_bytes(2, "big") + BLOCK[:octets]
+    for _ in range(count):
+        for attempt in range(5):
+            sock.sendto(datagram, relay)
+            try:
+                if sock.recv(1 << 16) == datagram:
+                    break
+            except TimeoutError:
+                continue
+        else:
+            raise OSError("no answer to a datagram")
+    return [control, sock]
+
+
 def pull(sock: socket.socket, octets: int) -> int:
     sock.sendall(octets.to_bytes(8, "big"))
     buffer, left = bytearray(1 << 18), octets
@@ -161,7 +207,7 @@ def main() -> None:
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
     threading.stack_size(128 * 1024)
-    target, silent, sessions, strangers, begun = Target(), [], [], None, 0
+    target, echo, silent, sessions, strangers, begun = Target(), Echo(), [], [], None, 0
     print(json.dumps({"ready": True}), flush=True)
     for line in sys.stdin:
         job = json.loads(line)
@@ -172,6 +218,10 @@ def main() -> None:
                     silent += threads.map(lambda _: connect(job["to"]), range(job["open"]))
                 elif "socks" in job:
                     sessions += threads.map(lambda _: through(job["to"], target.port), range(job["socks"]))
+                elif "associate" in job:
+                    made = [job["to"], echo.port, job["datagrams"], job["octets"]]
+                    for sockets in threads.map(lambda _: associate(*made), range(job["associate"])):
+                        silent += sockets
                 elif "pull" in job:
                     answer["octets"] = sum(threads.map(lambda sock: pull(sock, job["pull"]), sessions))
                 elif "begin" in job:

@@ -57,6 +57,52 @@ extension ProgramTests {
       }
     }
 
+    /// Another user's process that sends from a new socket every millisecond: each of twenty new senders of the owner's is
+    /// answered all the same.
+    @Test(.timeLimit(.minutes(1)), .enabled(if: currentUserID() == 0, "another user needs root"))
+    func anotherUserSilencesNobody() async throws {
+      try await self.withNames { names in
+        try await self.withGateway { gateway in
+          let child = try await GarterUDP.start(
+            gateway: gateway.address, target: "127.0.0.1", port: names, ["--listen", "127.0.0.1:0"])
+          let port = child.address.drop { $0 != ":" }.dropFirst()
+          let ending = try await Script(
+            text: #"exec /usr/bin/python3 -c "$@""#, arguments: [Self.flood, String(port)]
+          ).run()
+          let account = await child.child.account
+          #expect(ending.text.trimming == "20", "\(ending) \(account)")
+          await child.child.abandon()
+        }
+      }
+    }
+
+    private static let flood = """
+      import os, signal, socket, sys, time
+      place = ("127.0.0.1", int(sys.argv[1]))
+      query = b"\\x12\\x34\\1\\0\\0\\1\\0\\0\\0\\0\\0\\0\\3www\\6garter\\4test\\0\\0\\1\\0\\1"
+      other = os.fork()
+      if other == 0:
+        os.setgroups([]); os.setgid(65534); os.setuid(65534)
+        kept = []
+        while True:
+          s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+          s.sendto(query, place)
+          kept = kept[-200:] + [s]
+          time.sleep(0.001)
+      time.sleep(0.2)
+      answered = 0
+      for number in range(20):
+        s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        s.settimeout(2)
+        s.sendto(query, place)
+        try:
+          answered += b"\\xc0\\0\\2\\7" in s.recv(2000)
+        except TimeoutError:
+          pass
+      os.kill(other, signal.SIGKILL)
+      print(answered)
+      """
+
     @Test(.timeLimit(.minutes(1))) func digAsksOverIPv6() async throws {
       try await self.withNames { names in
         try await self.withGateway { gateway in

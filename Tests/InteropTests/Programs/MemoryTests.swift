@@ -8,6 +8,8 @@ extension ProgramTests {
     static let kibibytesPerSilentConnection = 16
     static let kibibytesPerIdleSession = 64
     static let connections = 2_000
+    /// As with those below, many more than what the C library keeps.
+    static let associations = 400
     static let octetsMoved = 16 << 20
     /// Sessions that move so much: GARTER_MEMORY_SESSIONS, for those who have a few minutes for 2000. So many that what the
     /// C library keeps of the busiest moment, up to 8 MiB a thread (FreedMemory), cannot be taken for a session's.
@@ -52,12 +54,38 @@ extension ProgramTests {
       }
     }
 
+    /// Associations that have relayed the largest datagrams, and rest: at the gateway and at the bridge.
+    @Test(.timeLimit(.minutes(5))) func associationsThatAreIdleAgain() async throws {
+      try await self.withCrowd { crowd, gateway, bridge in
+        func associate(_ count: Int) async throws {
+          try await crowd.perform([
+            "associate": .integer(count), "to": .text(bridge.address), "datagrams": 16, "octets": 60_000,
+          ])
+        }
+        try await associate(20)
+        try await crowd.perform(["close": true])
+        try await self.settle(gateway, connections: 0)
+        let base = (gateway: try gateway.residentKibibytes, bridge: try bridge.child.residentKibibytes)
+        try await associate(Self.associations)
+        let limit = Self.associations * Self.kibibytesPerIdleSession
+        let idle = try await self.growth(gateway, over: base.gateway, limit: limit)
+        let bridgeIdle = try bridge.child.residentKibibytes - base.bridge
+        #expect(idle <= limit && bridgeIdle <= limit, "\(idle) and \(bridgeIdle) KiB")
+        print(
+          "resident: \(idle) KiB at the gateway, \(bridgeIdle) at the bridge, for \(Self.associations) idle associations"
+        )
+      }
+    }
+
     private func withCrowd(_ body: (Crowd, Gateway, GarterBridge) async throws -> Void) async throws {
       // The children inherit it.
       _ = try? DescriptorLimit.raise()
       // All come from one address, and those that are silent never authenticate.
-      let limits = ["unauthenticated_per_address: \(Self.connections)"]
-      try await Gateway.run(GatewayConfiguration(limits: limits)) { gateway in
+      var configuration = GatewayConfiguration(limits: ["unauthenticated_per_address: \(Self.connections)"])
+      configuration.rules = [
+        #"{allow: [connect, associate], principals: ["alice@GARTER.TEST"], to: [127.0.0.0/8, "::1", localhost]}"#
+      ]
+      try await Gateway.run(configuration) { gateway in
         let options = ["--quiet", "--maximum-connections", "\(2 * Self.connections + Self.movingSessions)"]
         try await GarterBridge.run(gateway: gateway.address, options: options) { bridge in
           let crowd = try await Crowd.start()
@@ -117,10 +145,14 @@ extension ProgramTests {
 }
 
 extension Gateway {
+  var residentKibibytes: Int { get throws { try self.child.residentKibibytes } }
+}
+
+extension Child {
   /// What the system counts as its memory.
   var residentKibibytes: Int {
     get throws {
-      let path = "/proc/\(self.child.processIdentifier)/status"
+      let path = "/proc/\(self.processIdentifier)/status"
       let status = String(decoding: try Data(contentsOf: URL(filePath: path)), as: UTF8.self)
       let line = status.split(separator: "\n").first { $0.hasPrefix("VmRSS:") }
       return try #require(line?.split(whereSeparator: \.isWhitespace).dropFirst().first.flatMap { Int($0) })

@@ -74,6 +74,34 @@ func read(_ text: String) throws -> Configuration.Reading {
     #expect(configuration.rules[0].bandwidth == nil && configuration.rules[0].session == nil)
   }
 
+  @Test func aHalfClosedStreamHasTheIdleTimeUnlessItHasItsOwn() throws {
+    func timeouts(_ text: String) throws -> Configuration.Timeouts {
+      try read(minimal + "timeouts: {\(text)}\n").configuration.timeouts
+    }
+    #expect(try read(minimal).configuration.timeouts.halfClosed == .seconds(7200))
+    #expect(try timeouts("idle: 20m").halfClosed == .seconds(1200))
+    #expect(try timeouts("idle: 20m, half_closed: 1h").halfClosed == .seconds(3600))
+    #expect(try timeouts("half_closed: 5s, idle: 20m").halfClosed == .seconds(5))
+    #expect(throws: ConfigurationError.self) { _ = try timeouts("half_closed: 31d") }
+  }
+
+  @Test func lookupsOfOnePrincipalAreAQuarterUnlessSaidOtherwise() throws {
+    func limits(_ text: String) throws -> Configuration.Limits {
+      try read(minimal + "limits: {\(text)}\n").configuration.limits
+    }
+    #expect(try read(minimal).configuration.limits.lookupsPerPrincipal == 250)
+    #expect(try limits("lookups: 100").lookupsPerPrincipal == 25)
+    #expect(try limits("lookups: 1").lookupsPerPrincipal == 1)
+    #expect(try limits("lookups_per_principal: 7, lookups: 100").lookupsPerPrincipal == 7)
+  }
+
+  @Test func nobodyMayBeExempt() throws {
+    #expect(try read(minimal + "penalties: {exempt: []}\n").configuration.penalties.exempt.isEmpty)
+    // Where an empty list would mean nothing, it is a mistake still.
+    #expect(throws: ConfigurationError.self) { try read(minimal + "penalties: {exempt: }\n") }
+    #expect(throws: ConfigurationError.self) { try read(minimal.replacing("[connect]", with: "[]")) }
+  }
+
   @Test func bindIsRead() throws {
     let bind = try read(
       minimal + """
@@ -121,7 +149,7 @@ func read(_ text: String) throws -> Configuration.Reading {
         expired: log
         selective:
           seal: always
-      timeouts: {method: 1ms, authentication: 2s, level: 3m, request: 1h, resolve: 250ms, connect: 5s, idle: 30d, session: 1s, drain: 1d}
+      timeouts: {method: 1ms, authentication: 2s, level: 3m, request: 1h, resolve: 250ms, connect: 5s, idle: 30d, half_closed: 20d, session: 1s, drain: 1d}
       limits:
         connections: 1
         connections_per_address: 2
@@ -131,6 +159,7 @@ func read(_ text: String) throws -> Configuration.Reading {
         sessions_per_principal: 9
         bandwidth_per_principal: 3MiB/s
         lookup_threads_per_principal: 10
+        lookups_per_principal: 11
         authentication_threads: 4
         authentication_steps: 5
         lookup_threads: 6
@@ -170,11 +199,11 @@ func read(_ text: String) throws -> Configuration.Reading {
     #expect(
       Configuration.Timeouts.keys.map { configuration.timeouts[keyPath: $0.field] } == [
         .milliseconds(1), .seconds(2), .seconds(180), .seconds(3600), .milliseconds(250), .seconds(5),
-        .seconds(30 * 86_400), .seconds(1), .seconds(86_400),
+        .seconds(30 * 86_400), .seconds(20 * 86_400), .seconds(1), .seconds(86_400),
       ])
     #expect(
       Configuration.Limits.keys.map { configuration.limits[keyPath: $0.field] } == [
-        1, 2, 3, 56, 9, 4, 5, 6, 7, 10, 8, 65_536,
+        1, 2, 3, 56, 9, 4, 5, 6, 7, 10, 11, 8, 65_536,
       ])
     #expect(configuration.limits.unauthenticated == EarlyDrop(start: 1, rate: 2, full: 3))
     #expect(configuration.limits.bandwidthPerPrincipal == Bandwidth(octetsPerSecond: 3 << 20))
@@ -212,7 +241,8 @@ func read(_ text: String) throws -> Configuration.Reading {
     for bound in [key.bounds.lowerBound, key.bounds.upperBound] {
       let configuration = try read(minimal + "timeouts: {\(name): \(bound.text)}").configuration
       #expect(configuration.timeouts[keyPath: key.field] == bound)
-      let others = Configuration.Timeouts.keys.filter { $0.name != name }
+      // Half-closed streams have the idle time unless they have their own.
+      let others = Configuration.Timeouts.keys.filter { $0.name != name && ($0.name, name) != ("half_closed", "idle") }
       #expect(
         others.allSatisfy { configuration.timeouts[keyPath: $0.field] == Configuration.Timeouts()[keyPath: $0.field] })
     }

@@ -40,30 +40,6 @@ import Testing
     #expect(PrincipalAccounts(Configuration.Limits()).open(Self.alice, now: .now())?.bucket == nil)
   }
 
-  // MARK: Lookups
-
-  @Test func oneUsersLookupsWaitForEachOther() {
-    let turns = LookupTurns(share: 2, limit: 3)
-    let begun = Mutex<[Int]>([])
-    func take(_ number: Int, _ identity: Identity?) -> Bool {
-      turns.take(identity) { begun.withLock { $0.append(number) } }
-    }
-    for number in 0..<5 { #expect(take(number, Self.alice)) }
-    #expect(!take(5, Self.alice))
-    #expect(begun.withLock { $0 } == [0, 1])
-    // Others are not held up, whether or not anybody may wait.
-    #expect(take(6, Self.bob) && take(7, Self.bob) && take(8, nil))
-    #expect(!take(9, Self.bob))
-    #expect(begun.withLock { $0 } == [0, 1, 6, 7, 8])
-    turns.end(Self.alice)
-    turns.end(nil)
-    #expect(begun.withLock { $0 } == [0, 1, 6, 7, 8, 2])
-    for _ in 0..<4 { turns.end(Self.alice) }
-    #expect(begun.withLock { $0 } == [0, 1, 6, 7, 8, 2, 3, 4])
-    for _ in 0..<2 { turns.end(Self.bob) }
-    #expect(turns.count == 0)
-  }
-
   // MARK: Descriptors
 
   @Test func theReserveIsTakenFromWhatThereIs() {

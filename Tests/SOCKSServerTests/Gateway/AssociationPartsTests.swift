@@ -58,11 +58,11 @@ import Testing
   @Test func whatWasUsedLongestAgoMakesRoom() throws {
     var targets = AssociationTargets(limit: 3)
     for number in 0..<3 {
-      let added = targets.add(AssociationTarget(.refused(.refusedByRule, until: nil)), Self.field(number))
+      let added = targets.add(AssociationTarget(.refused(.refusedByRule, until: .distantFuture)), Self.field(number))
       #expect(added)
     }
     #expect(targets.target(Self.field(0)) != nil)
-    let added = targets.add(AssociationTarget(.refused(.notSent, until: nil)), Self.field(3))
+    let added = targets.add(AssociationTarget(.refused(.notSent, until: .distantFuture)), Self.field(3))
     #expect(added)
     #expect(targets.count == 3 && targets.target(Self.field(1)) == nil)
     for number in [0, 2, 3] { #expect(targets.target(Self.field(number)) != nil) }
@@ -76,7 +76,7 @@ import Testing
       let added = targets.add(AssociationTarget(.resolving(attempt, waiting: [])), Self.field(number))
       #expect(added)
     }
-    let added = targets.add(AssociationTarget(.refused(.notSent, until: nil)), Self.field(2))
+    let added = targets.add(AssociationTarget(.refused(.notSent, until: .distantFuture)), Self.field(2))
     #expect(!added)
     let attempts = (0..<2).compactMap { number -> DialAttempt? in
       guard case .resolving(let attempt, _)? = targets.target(Self.field(number))?.state else { return nil }

@@ -68,10 +68,13 @@ final class ConfigurationReader {
   }
 
   /// The entries of a list, each read. A list with an entry that cannot be read, or that is there twice, is `nil`.
+  ///
+  /// - Parameter mayBeEmpty: whether an empty list means something.
   func list<Element: Hashable>(
     _ node: YAMLNode, _ path: String, example: String, limit: Int = Configuration.maximumEntries,
-    element read: (YAMLNode, String) -> Element?
+    mayBeEmpty: Bool = false, element read: (YAMLNode, String) -> Element?
   ) -> [Element]? {
+    if mayBeEmpty, case .sequence(let nodes) = node.content, nodes.isEmpty { return [] }
     guard let nodes = items(node, path, example: example, limit: limit) else { return nil }
     var elements: [Element] = []
     var places: [Element: YAMLPlace] = [:]

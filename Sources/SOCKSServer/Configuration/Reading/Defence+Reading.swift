@@ -13,7 +13,7 @@ extension Configuration.Penalties {
         reader.count(node, path, within: Self.addressCounts)
       }.map { penalties.addresses = $0 }
       keys.optional("exempt") { node, path in
-        reader.list(node, path, example: "[192.0.2.0/24]") { node, path in
+        reader.list(node, path, example: "[192.0.2.0/24]", mayBeEmpty: true) { node, path in
           reader.value(node, path, expected: "a network", parse: IPNetwork.init(parsing:))
         }
       }.map { penalties.exempt = $0 }

@@ -33,14 +33,16 @@ final class Association {
   private var isBusy = false
   private var idleTimer: Scheduled<Void>?
   private var reassemblyTimer: Scheduled<Void>?
-  private var fromClient = DatagramStorage()
-  private var fromTargets = DatagramStorage()
+  /// Of the event loop: an association that is idle holds none.
+  private let memory: AssociationMemory
 
   /// Octets of datagrams that may wait for names.
   static let waitingOctets = 256 * 1_024
   private var octetsWaiting = 0
   /// How long a name counts as one without addresses.
   static let failedNameLifetime: TimeAmount = .seconds(5)
+  /// How long what the rules said to an address holds: the gateway's own sockets, which they keep clients from, come and go.
+  static let decisionLifetime: TimeAmount = .seconds(1)
   /// Octets of data that fit a datagram, in IPv4 and IPv6.
   static let maximumData = 65_507
 
@@ -54,6 +56,7 @@ final class Association {
     self.local = local
     self.client = AssociationClient(peer: peer, requested: request.destination)
     self.targets = AssociationTargets(limit: self.settings.targets)
+    self.memory = self.services.memory.value(of: self.eventLoop)
   }
 
   // MARK: Beginning and end
@@ -152,7 +155,7 @@ final class Association {
   private func receivedFromClient(_ envelope: AddressedEnvelope<ByteBuffer>) {
     guard self.isRelaying else { return }
     guard self.client.admits(envelope.remoteAddress) else { return self.counts.drops.count(.foreignSource) }
-    var plaintext = self.fromClient.take()
+    var plaintext = self.memory.fromClient.take()
     do throws(DatagramDrop) {
       try self.protection.open(envelope.data, into: &plaintext)
       let (fragment, destination) = try DatagramHeader.take(from: &plaintext)
@@ -166,7 +169,7 @@ final class Association {
       self.counts.drops.count(error)
     }
     // In clear it is a part of what NIO has read into, and will read into again.
-    if self.protection.level != nil { self.fromClient.keep(plaintext) }
+    if self.protection.level != nil { self.memory.fromClient.keep(plaintext) }
   }
 
   private func reassemble(_ fragment: UInt8, _ data: ByteBuffer, to field: ByteBuffer) throws(DatagramDrop) {
@@ -197,19 +200,15 @@ final class Association {
     guard data.readableBytes <= Self.maximumData else { throw .tooLarge }
     guard let target = self.targets.target(field) else { return try self.relay(data, toNew: field) }
     switch target.state {
-    case .reachable(let peer, nil):
+    case .reachable(let peer, let end) where self.eventLoop.now < end:
       try self.send(data, to: peer)
-    case .reachable(let peer, .some(let end)) where self.eventLoop.now < end:
-      try self.send(data, to: peer)
-    case .refused(let drop, nil):
-      throw drop
-    case .refused(let drop, .some(let end)) where self.eventLoop.now < end:
+    case .refused(let drop, let end) where self.eventLoop.now < end:
       throw drop
     case .resolving(let attempt, var waiting):
       waiting.append(try self.wait(data))
       target.state = .resolving(attempt, waiting: waiting)
     case .reachable, .refused:
-      // What was known of the name is too old.
+      // What was known is too old.
       try self.decide(data, target, to: try DatagramHeader.address(field))
     }
   }
@@ -230,14 +229,20 @@ final class Association {
     // The record has the rule of the first target.
     self.session.record.rule = rule ?? self.session.record.rule
     switch access {
-    case .failure(let error):
-      let drop: DatagramDrop = error.cause == .malformedName ? .malformedName : .refusedByRule
-      target.state = .refused(drop, until: nil)
+    case .failure(let end):
+      let drop: DatagramDrop = end.cause == .malformedName ? .malformedName : .refusedByRule
+      target.state = .refused(drop, until: self.eventLoop.now + Self.decisionLifetime)
       throw drop
     case .success(let requested):
-      if let question = requested.question { return try self.resolve(question, data, target, requested) }
-      guard let access = requested.first, case .address(let address) = access.host else { throw .unresolved }
-      target.state = self.state(for: access, addresses: [address], until: nil)
+      if let question = requested.question {
+        guard let known = target.answer, self.eventLoop.now < known.until else {
+          return try self.resolve(question, data, target, requested)
+        }
+        target.state = self.state(known.answer, of: requested, until: known.until)
+      } else {
+        guard let access = requested.first, case .address(let address) = access.host else { throw .unresolved }
+        target.state = self.state(for: access, addresses: [address], until: .distantFuture)
+      }
       try self.proceed(data, target)
     }
   }
@@ -250,11 +255,25 @@ final class Association {
     }
   }
 
-  /// The first address that the rules and the system let a datagram go to.
+  /// What a resolved name leads to.
   private func state(
-    for access: AccessRequest, addresses: [IPAddress], until end: NIODeadline?
+    _ answer: NameAnswer, of requested: RequestedTarget, until end: NIODeadline
+  ) -> AssociationTarget.State {
+    switch answer {
+    case .found(let index, let addresses):
+      guard requested.candidates.indices.contains(index), requested.candidates[index].refusal == nil else { break }
+      return self.state(for: requested.candidates[index].access, addresses: addresses, until: end)
+    case .refused: break
+    }
+    return .refused(.refusedByRule, until: min(end, self.eventLoop.now + Self.decisionLifetime))
+  }
+
+  /// The first address that the rules and the system let a datagram go to; for a while, and not longer than `end`.
+  private func state(
+    for access: AccessRequest, addresses: [IPAddress], until end: NIODeadline
   ) -> AssociationTarget.State {
     var drop = DatagramDrop.refusedByRule
+    let end = min(end, self.eventLoop.now + Self.decisionLifetime)
     for address in addresses {
       let decision = self.session.decision(for: access, reaching: address)
       guard decision.isAllowed else { continue }
@@ -318,11 +337,11 @@ final class Association {
     guard case .resolving(_, let waiting) = target.state else { return }
     let end = self.eventLoop.now + TimeAmount(self.settings.nameLifetime)
     switch result {
-    case .success(.found(let index, let addresses)) where requested.candidates.indices.contains(index):
-      target.state = self.state(for: requested.candidates[index].access, addresses: addresses, until: end)
-    case .success(.refused):
-      target.state = .refused(.refusedByRule, until: end)
-    case .success(.found), .failure:
+    case .success(let answer):
+      target.answer = (answer, end)
+      target.state = self.state(answer, of: requested, until: end)
+    case .failure:
+      target.answer = nil
       target.state = .refused(.unresolved, until: self.eventLoop.now + Self.failedNameLifetime)
     }
     for data in waiting {
@@ -351,7 +370,7 @@ final class Association {
 
   private func receivedFromTarget(_ envelope: AddressedEnvelope<ByteBuffer>) {
     guard self.isRelaying else { return }
-    var datagram = self.fromTargets.take()
+    var datagram = self.memory.fromTargets.take()
     do throws(DatagramDrop) {
       let peer = self.targets.peer(at: envelope.remoteAddress)
       let source = try self.source(peer, envelope.remoteAddress)
@@ -365,7 +384,7 @@ final class Association {
     } catch {
       self.counts.drops.count(error)
     }
-    self.fromTargets.keep(datagram)
+    self.memory.fromTargets.keep(datagram)
   }
 
   private func source(_ peer: AssociationPeer?, _ address: SocketAddress) throws(DatagramDrop) -> SOCKSAddress {

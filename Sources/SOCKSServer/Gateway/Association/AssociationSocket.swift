@@ -18,11 +18,6 @@ final class AssociationSocket {
     case ended
   }
 
-  /// Datagrams read with one call of the system. With buffers for the largest ones that is as much cipher work as one
-  /// turn of the loop may do for a session.
-  static let datagramsPerRead = 4
-  /// Octets of the buffer for one datagram: more than any has, for the system cuts what does not fit without a word.
-  static let datagramCapacity = 65_536
   /// Octets that may wait for the system to take them.
   static let writeLimit = 256 * 1_024
   /// The time from a failure to the next attempt.
@@ -72,11 +67,13 @@ final class AssociationSocket {
     self.state = .opening
     let bound = NIOLoopBound(self, eventLoop: self.eventLoop)
     let (isV6, descriptors) = (self.isV6, self.descriptors)
+    let memories = self.services.memory
     return DatagramBootstrap(group: self.eventLoop)
       .channelInitializer { channel in
         channel.eventLoop.makeCompletedFuture {
           try descriptors.take(for: channel)
           try Self.configure(channel, isV6: isV6)
+          try memories.value(of: channel.eventLoop).received.serve(channel)
           try channel.pipeline.syncOperations.addHandler(DatagramHandler(socket: bound.value))
         }
       }
@@ -93,10 +90,6 @@ final class AssociationSocket {
 
   private static func configure(_ channel: any Channel, isV6: Bool) throws {
     guard let options = channel.syncOptions else { return }
-    try options.setOption(.datagramVectorReadMessageCount, value: Self.datagramsPerRead)
-    try options.setOption(
-      .recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: Self.datagramsPerRead * Self.datagramCapacity))
-    try options.setOption(.maxMessagesPerRead, value: 1)
     try options.setOption(.writeBufferWaterMark, value: .init(low: Self.writeLimit / 2, high: Self.writeLimit))
     // The two families have a socket each: what comes to this one never looks like IPv4.
     if isV6 { try options.setOption(ChannelOptions.Types.SocketOption(level: .ipv6, name: .ipv6_v6only), value: 1) }

@@ -7,13 +7,15 @@ final class AssociationTarget {
   enum State {
     /// Its name is being resolved; datagrams wait.
     case resolving(DialAttempt, waiting: [ByteBuffer])
-    /// Until then datagrams go there; nil for an address, which is always itself.
-    case reachable(AssociationPeer, until: NIODeadline?)
+    /// Until then datagrams go there.
+    case reachable(AssociationPeer, until: NIODeadline)
     /// Until then datagrams are dropped.
-    case refused(DatagramDrop, until: NIODeadline?)
+    case refused(DatagramDrop, until: NIODeadline)
   }
 
   var state: State
+  /// Of a name that was resolved: what was found, and until when it need not be resolved again.
+  var answer: (answer: NameAnswer, until: NIODeadline)?
   fileprivate var lastUse: UInt64 = 0
 
   init(_ state: State) { self.state = state }

@@ -1,11 +1,12 @@
 import NIOCore
+import ProxySession
 
 /// A few buffers that are used again and again for one datagram each: by the time of its next turn a buffer's datagram
 /// has been sent, as a rule. One that has not is left to whoever has it.
 struct DatagramStorage {
   /// More than are read at a time.
-  private static let count = 2 * AssociationSocket.datagramsPerRead
-  /// Octets of the largest buffer that is kept: an idle association holds few times as much.
+  private static let count = 2 * DatagramMemory.datagramsPerRead
+  /// Bytes of the largest buffer that is kept.
   private static let keptCapacity = 4_096
 
   private var buffers: [ByteBuffer] = []

@@ -50,6 +50,14 @@ final class BandwidthBucket: Sendable {
     }
   }
 
+  /// Nothing has passed of what was charged for in advance, and nothing will.
+  func giveBack(_ charged: Int, to side: StreamRelay.Side) {
+    if charged > 0 { self.with(side) { $0.correct(by: -charged) } }
+  }
+
+  /// How long it takes until what has passed is paid for, both ways.
+  func debt(_ now: NIODeadline) -> TimeAmount { self.state.withLock { max($0.up.debt(now), $0.down.debt(now)) } }
+
   /// For what cannot wait.
   func debt(_ side: StreamRelay.Side, now: NIODeadline) -> TimeAmount { self.with(side) { $0.debt(now) } }
 

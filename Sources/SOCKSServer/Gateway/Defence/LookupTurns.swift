@@ -1,74 +1,110 @@
+import NIOCore
 import Synchronization
 
-/// Keeps one principal's slow names from taking all the threads that resolve names: of each principal, only so many
-/// lookups are with the pool at a time, and the others wait for one of those.
+/// Keeps one principal's slow names from taking all the threads that resolve names, and all the places in the queue: of each
+/// principal, only so many lookups are with the pool at a time, and only so many wait for one of those to end.
 final class LookupTurns: Sendable {
-  typealias Turn = @Sendable () -> Void
+  /// A lookup that may have to wait.
+  struct Lookup: Sendable {
+    /// Whether anybody still waits for its answer.
+    var isWanted: @Sendable () -> Bool
+    /// It is its turn. What it begins, or does not begin after all, must be followed by ``LookupTurns/end(_:)``.
+    var begin: @Sendable () -> Void
+  }
+
+  enum Place: Hashable, Sendable {
+    case begun
+    /// To be given back with ``LookupTurns/cancel(_:_:)`` when nobody wants it any more.
+    case waiting(UInt64)
+    case refused
+  }
 
   private struct Share {
     var running = 0
-    var waiting: [Turn] = []
+    var waiting: [UInt64: Lookup] = [:]
+    /// The order in which they wait; of those that were canceled until the queue is looked through.
+    var queue: CircularBuffer<UInt64> = []
   }
 
   private struct State {
     var shares: [Identity: Share] = [:]
     var waiting = 0
+    var lastNumber: UInt64 = 0
   }
 
   private let share: Int
   private let limit: Int
+  private let limitPerPrincipal: Int
   private let state = Mutex(State())
 
   /// - Parameters:
   ///   - share: lookups of one principal at a time.
   ///   - limit: lookups that wait for a turn, of all principals together.
-  init(share: Int, limit: Int) {
+  ///   - limitPerPrincipal: the same, of one principal.
+  init(share: Int, limit: Int, limitPerPrincipal: Int) {
     self.share = max(1, share)
     self.limit = limit
+    self.limitPerPrincipal = limitPerPrincipal
   }
 
-  /// Calls `turn` now, or when an earlier lookup of the same principal has ended.
+  /// Begins a lookup now, or when an earlier one of the same principal has ended.
   ///
-  /// - Returns: false when too many wait; `turn` is not called then.
-  func take(_ identity: Identity?, _ turn: @escaping Turn) -> Bool {
-    guard let identity else {
-      turn()
-      return true
+  /// - Parameter identity: nil for somebody who is not limited.
+  func take(_ identity: Identity?, _ lookup: Lookup) -> Place {
+    let place: Place =
+      if let key = identity?.accountKey { self.state.withLock { self.place(lookup, key, &$0) } } else { .begun }
+    if place == .begun { lookup.begin() }
+    return place
+  }
+
+  private func place(_ lookup: Lookup, _ key: Identity, _ state: inout State) -> Place {
+    // In place: a copy of a share would cost as much as it is long.
+    let (running, waiting) = state.shares[key].map { ($0.running, $0.waiting.count) } ?? (0, 0)
+    if running < self.share {
+      state.shares[key, default: Share()].running += 1
+      return .begun
     }
-    let (isAdmitted, begins) = self.state.withLock { state in
-      var share = state.shares[identity] ?? Share()
-      defer { state.shares[identity] = share }
-      if share.running < self.share {
-        share.running += 1
-        return (true, true)
-      }
-      guard state.waiting < self.limit else { return (false, false) }
-      state.waiting += 1
-      share.waiting.append(turn)
-      return (true, false)
+    guard state.waiting < self.limit, waiting < self.limitPerPrincipal else { return .refused }
+    state.waiting += 1
+    state.lastNumber += 1
+    state.shares[key]?.waiting[state.lastNumber] = lookup
+    state.shares[key]?.queue.append(state.lastNumber)
+    return .waiting(state.lastNumber)
+  }
+
+  /// Nobody wants a lookup that waits: its place is free for another one. Does nothing once its turn has come.
+  func cancel(_ identity: Identity?, _ number: UInt64) {
+    guard let key = identity?.accountKey else { return }
+    self.state.withLock { state in
+      guard state.shares[key]?.waiting.removeValue(forKey: number) != nil else { return }
+      state.waiting -= 1
+      // Often enough that those who are gone are never more than those who wait, and no oftener.
+      guard let share = state.shares[key], share.queue.count > 2 * share.waiting.count + 16 else { return }
+      state.shares[key]?.queue = CircularBuffer(share.queue.filter { share.waiting[$0] != nil })
     }
-    if begins { turn() }
-    return isAdmitted
   }
 
   /// A lookup whose turn it was has ended.
   func end(_ identity: Identity?) {
-    guard let identity else { return }
-    let next: Turn? = self.state.withLock { state in
-      guard var share = state.shares[identity] else { return nil }
-      guard !share.waiting.isEmpty else {
-        share.running -= 1
-        state.shares[identity] = share.running > 0 ? share : nil
-        return nil
-      }
+    guard let key = identity?.accountKey else { return }
+    self.state.withLock { Self.next(key, &$0) }?.begin()
+  }
+
+  /// The next one that somebody wants. Those that nobody does are passed over here: beginning them would come back here.
+  private static func next(_ key: Identity, _ state: inout State) -> Lookup? {
+    while let number = state.shares[key]?.queue.popFirst() {
+      guard let lookup = state.shares[key]?.waiting.removeValue(forKey: number) else { continue }
       state.waiting -= 1
-      let next = share.waiting.removeFirst()
-      state.shares[identity] = share
-      return next
+      if lookup.isWanted() { return lookup }
     }
-    next?()
+    state.shares[key]?.running -= 1
+    if state.shares[key]?.running ?? 0 <= 0 { state.shares[key] = nil }
+    return nil
   }
 
   /// Principals with a lookup.
   var count: Int { self.state.withLock { $0.shares.count } }
+
+  /// Lookups that wait.
+  var waitingCount: Int { self.state.withLock { $0.waiting } }
 }

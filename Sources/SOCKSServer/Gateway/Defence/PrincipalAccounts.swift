@@ -2,45 +2,107 @@ import NIOCore
 import Synchronization
 
 /// The sessions of each principal: their number, and the bandwidth that they share.
+///
+/// What a principal has used of its bandwidth in advance it still owes when it comes back: an account is kept until its
+/// debt is paid.
 final class PrincipalAccounts: Sendable {
-  private struct Account {
+  fileprivate struct Account {
     var sessions = 0
     let bucket: BandwidthBucket?
   }
 
+  private struct State {
+    /// Of principals with a session, never more than there are connections, and of debtors.
+    var accounts: [Identity: Account] = [:]
+    /// Accounts without a session. The debt of some may have been paid since.
+    var closed = 0
+    /// They are looked through when there are so many.
+    var nextRound = PrincipalAccounts.smallestRound
+  }
+
+  /// Principals without a session whose debt is remembered; beyond that, those who owe least are forgiven.
+  static let maximumDebtors = 10_000
+  private static let smallestRound = 64
+
   private let limit: Int
   private let bandwidth: Bandwidth?
-  /// Only principals with a session: never more than there are connections.
-  private let accounts = Mutex<[Identity: Account]>([:])
+  private let now: @Sendable () -> NIODeadline
+  private let state = Mutex(State())
 
-  init(_ limits: Configuration.Limits) {
+  init(_ limits: Configuration.Limits, now: @escaping @Sendable () -> NIODeadline = { .now() }) {
     self.limit = limits.sessionsPerPrincipal
     self.bandwidth = limits.bandwidthPerPrincipal
+    self.now = now
   }
 
   /// Principals with a session.
-  var count: Int { self.accounts.withLock { $0.count } }
+  var count: Int { self.state.withLock { $0.accounts.count - $0.closed } }
+
+  /// Principals without one that are remembered.
+  var closedCount: Int { self.state.withLock { $0.closed } }
 
   /// One more session of a principal.
   ///
   /// - Returns: nil when it has as many as it may have.
   func open(_ identity: Identity, now: NIODeadline) -> PrincipalSession? {
-    let identity = identity.normalised
-    return self.accounts.withLock { accounts in
-      var account = accounts[identity] ?? Account(bucket: self.bandwidth.map { BandwidthBucket($0, now: now) })
+    let identity = identity.accountKey
+    return self.state.withLock { state in
+      var account = state.accounts[identity] ?? Account(bucket: self.bandwidth.map { BandwidthBucket($0, now: now) })
       guard account.sessions < self.limit else { return nil }
+      if account.sessions == 0, state.accounts[identity] != nil { state.closed -= 1 }
       account.sessions += 1
-      accounts[identity] = account
+      state.accounts[identity] = account
       return PrincipalSession(accounts: self, identity: identity, bucket: account.bucket)
     }
   }
 
   fileprivate func close(_ identity: Identity) {
-    self.accounts.withLock { accounts in
-      guard var account = accounts[identity] else { return }
+    let now = self.now()
+    self.state.withLock { state in
+      guard var account = state.accounts[identity] else { return }
       account.sessions -= 1
-      accounts[identity] = account.sessions > 0 ? account : nil
+      let isKept = account.sessions > 0 || account.debt(now) > .zero
+      state.accounts[identity] = isKept ? account : nil
+      guard isKept, account.sessions == 0 else { return }
+      state.closed += 1
+      if state.closed >= state.nextRound { Self.forget(&state, now) }
     }
+  }
+
+  /// Forgets who owes nothing any more, and, where too many are left, an eighth of them: those who owe least.
+  private static func forget(_ state: inout State, _ now: NIODeadline) {
+    var debtors: [(identity: Identity, debt: TimeAmount)] = []
+    for (identity, account) in state.accounts where account.sessions == 0 {
+      let debt = account.debt(now)
+      if debt > .zero { debtors.append((identity, debt)) } else { state.accounts[identity] = nil }
+    }
+    state.closed = debtors.count
+    if debtors.count >= Self.maximumDebtors {
+      debtors.sort { $0.debt < $1.debt }
+      let forgiven = debtors.prefix(max(1, debtors.count / 8))
+      for (identity, _) in forgiven { state.accounts[identity] = nil }
+      state.closed -= forgiven.count
+    }
+    state.nextRound = min(Self.maximumDebtors, max(Self.smallestRound, 2 * state.closed))
+  }
+}
+
+extension PrincipalAccounts.Account {
+  fileprivate func debt(_ now: NIODeadline) -> TimeAmount { self.bucket?.debt(now) ?? .zero }
+}
+
+extension Identity {
+  /// Whose account this is. Active Directory takes a user's name in any case, and puts it into the ticket as it was typed: for
+  /// what a user may use up, all of these are one.
+  var accountKey: Identity {
+    guard case .principal(let principal) = self.normalised else { return self.normalised }
+    return .principal(
+      Principal(components: principal.components.map(Self.folded), realm: Self.folded(principal.realm)))
+  }
+
+  private static func folded(_ name: [UInt8]) -> [UInt8] {
+    guard let text = String(validating: name, as: UTF8.self) else { return name }
+    return Array(text.lowercased().utf8)
   }
 }
 

@@ -22,7 +22,11 @@ final class SessionThrottle: RelayThrottle {
   }
 
   deinit {
-    for bucket in self.buckets { bucket.leave() }
+    for (bucket, (up, down)) in zip(self.buckets, zip(self.chargedUp, self.chargedDown)) {
+      bucket.giveBack(up, to: .client)
+      bucket.giveBack(down, to: .target)
+      bucket.leave()
+    }
   }
 
   var largestRead: @Sendable () -> Int {
