@@ -5,7 +5,7 @@
 extension GSSError {
   /// There is no credential: no ticket cache, an empty one, or no usable key.
   public var isNoCredentials: Bool {
-    code == .noCredential || isKerberos(.cacheFileMissing, .cacheEntryMissing)
+    code == .noCredential || code == .noTicket || isKerberos(.cacheFileMissing, .cacheEntryMissing)
   }
 
   /// A ticket or credential was there, but its time is over.
@@ -36,6 +36,21 @@ extension GSSError {
   /// The peer's first token was seen before.
   public var isReplay: Bool {
     isKerberos(.requestRepeated)
+  }
+
+  /// The ticket that was about to be sent is for another server than the one required.
+  public var isTicketForOtherServer: Bool {
+    code == .ticketForOtherServer
+  }
+
+  /// The ticket cache cannot be reached or read.
+  public var isCacheUnreadable: Bool {
+    code == .cacheUnreadable
+  }
+
+  /// `krb5.conf`, or a file that it includes, cannot be read.
+  public var isConfigurationUnreadable: Bool {
+    code == .configurationUnreadable
   }
 
   /// The caller broke a rule of this module; the library was not at fault.
