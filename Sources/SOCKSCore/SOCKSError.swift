@@ -67,6 +67,10 @@ extension SOCKSError {
       case noCredentials = "no-credentials"
       case credentialsExpired = "credentials-expired"
       case unknownService = "unknown-service"
+      case ticketForOtherService = "ticket-for-other-service"
+      case ticketCacheUnreadable = "ticket-cache-unreadable"
+      case configurationUnreadable = "krb5-conf-unreadable"
+      case tokenTooLong = "token-too-long"
       case authorityUnreachable = "authority-unreachable"
       case clockSkew = "clock-skew"
       case contextTooWeak = "context-too-weak"
@@ -128,6 +132,14 @@ extension SOCKSError.Code {
   public static let credentialsExpired = Self(base: .credentialsExpired)
   /// The key distribution centre does not know the service.
   public static let unknownService = Self(base: .unknownService)
+  /// The ticket that was about to be sent is not for the service that was named.
+  public static let ticketForOtherService = Self(base: .ticketForOtherService)
+  /// The ticket cache cannot be reached or read.
+  public static let ticketCacheUnreadable = Self(base: .ticketCacheUnreadable)
+  /// `krb5.conf`, or a file that it includes, cannot be read.
+  public static let configurationUnreadable = Self(base: .configurationUnreadable)
+  /// A token of the library's has more bytes than a message of RFC 1961 can carry.
+  public static let tokenTooLong = Self(base: .tokenTooLong)
   /// No key distribution centre answers.
   public static let authorityUnreachable = Self(base: .authorityUnreachable)
   /// The clocks of two machines are further apart than Kerberos allows.
@@ -198,6 +210,8 @@ extension SOCKSError.Code.Base {
     case .contextTooWeak, .serviceNotServed, .levelNotAcceptable, .passwordRefused, .refusedByRule, .requestRefused,
       .abortReceived, .tooManySessions:
       .refusedByPolicy
+    case .ticketForOtherService, .ticketCacheUnreadable, .configurationUnreadable, .tokenTooLong:
+      .securityLibrary
     case .contextFailed, .protectionFailed, .noCredentials, .credentialsExpired, .unknownService,
       .authorityUnreachable, .clockSkew:
       .securityLibrary

@@ -27,17 +27,20 @@ final class Establishment<Pending: ~Copyable & Sendable>: ContextEstablishment {
   private let tokens: TokenEngine
   private let eventLoop: any EventLoop
   private let step: Step
+  private let failure: @Sendable (GSSError) -> SOCKSError
   private var state: State
 
   init(
     pool: StepPool, tokens: TokenEngine, eventLoop: any EventLoop,
     make: @escaping @Sendable () throws(GSSError) -> Pending,
-    step: @escaping Step
+    step: @escaping Step,
+    failure: @escaping @Sendable (GSSError) -> SOCKSError = { SOCKSError(establishing: $0) }
   ) {
     self.pool = pool
     self.tokens = tokens
     self.eventLoop = eventLoop
     self.step = step
+    self.failure = failure
     self.state = .ready(make)
   }
 
@@ -52,9 +55,10 @@ final class Establishment<Pending: ~Copyable & Sendable>: ContextEstablishment {
       return self.later(.failed(SOCKSError(.unreachableState, "there is no pending context")), completion)
     }
     let step = self.step
+    let failure = self.failure
     let octets = token.map { Array($0.readableBytesView) }
     let admitted = self.pool.submit(to: self.eventLoop) {
-      Self.outcome(take: take, step: step, token: octets)
+      Self.outcome(take: take, step: step, token: octets, failure)
     } completion: { outcome in
       completion(self.finish(outcome ?? .failed(SOCKSError(.tooBusy, "authentication is being shut down"))))
     }
@@ -62,7 +66,8 @@ final class Establishment<Pending: ~Copyable & Sendable>: ContextEstablishment {
   }
 
   private static func outcome(
-    take: @Sendable () throws(GSSError) -> Pending?, step: Step, token: [UInt8]?
+    take: @Sendable () throws(GSSError) -> Pending?, step: Step, token: [UInt8]?,
+    _ failure: @Sendable (GSSError) -> SOCKSError
   ) -> Outcome {
     do throws(GSSError) {
       guard let pending = try take() else {
@@ -76,7 +81,7 @@ final class Establishment<Pending: ~Copyable & Sendable>: ContextEstablishment {
         return .complete(OneShot(context), attributes, token: token)
       }
     } catch {
-      return .failed(SOCKSError(establishing: error))
+      return .failed(failure(error))
     }
   }
 

@@ -13,6 +13,7 @@ import Testing
     arguments: [
       (.wrongVersion, .peerViolation), (.messageRepeated, .peerViolation),
       (.clearMessageWhereProtectionIsDue, .peerIncompatible),
+      (.ticketForOtherService, .securityLibrary), (.tokenTooLong, .securityLibrary),
       (.refusedByRule, .refusedByPolicy), (.protectionFailed, .securityLibrary), (.deadlinePassed, .network),
       (.valueOutOfRange, .localMisuse), (.unreachableState, .bug),
     ] as [(SOCKSError.Code, SOCKSError.Fault)])
