@@ -81,7 +81,7 @@ struct Bridge: AsyncParsableCommand {
       let bound = try await bridge.listen()
       writeLine(
         "garter: listening on \(bound), through \(escaped(self.gatewayOptions.gateway)) "
-          + "as a client of \(connector.configuration.targetName)", to: .errorOutput)
+          + "as a client of \(connector.configuration.targetWords)", to: .errorOutput)
       let services = ServiceGroup(
         configuration: ServiceGroupConfiguration(
           services: [bridge], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))

@@ -20,6 +20,11 @@ struct TargetArguments: ParsableArguments {
     let text =
       self.target.hasPrefix("[") && self.target.hasSuffix("]")
       ? String(self.target.dropFirst().dropLast()) : self.target
+    guard !text.contains("%") else {
+      throw ValidationError(
+        "the target's name: '\(escaped(text))' has a zone (%), which has a meaning on this machine only; the gateway cannot "
+          + "use it")
+    }
     do {
       return SOCKSAddress(host: try SOCKSHost(text), port: port)
     } catch {

@@ -118,7 +118,7 @@ struct UDP: AsyncParsableCommand {
       let bound = try await forward.listen()
       writeLine(
         "garter: listening on \(bound) for datagrams to \(escaped(target.description)), through "
-          + "\(escaped(self.gatewayOptions.gateway)) as a client of \(connector.configuration.targetName)",
+          + "\(escaped(self.gatewayOptions.gateway)) as a client of \(connector.configuration.targetWords)",
         to: .errorOutput)
       let services = ServiceGroup(
         configuration: ServiceGroupConfiguration(

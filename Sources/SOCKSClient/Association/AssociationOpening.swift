@@ -67,11 +67,11 @@ final class AssociationOpening {
         switch result {
         case .success(let socket): self.bound(socket, relay, datagrams, outcome)
         case .failure(let error):
-          self.fail(SOCKSError(.unreachableState, "cannot open a socket for datagrams: \(error)"))
+          self.fail(SOCKSError(.unreachableState, "cannot open a socket for datagrams: \(words(for: error))"))
         }
       }
     } catch {
-      self.fail((error as? SOCKSError) ?? SOCKSError(.connectionClosed, "\(error)"))
+      self.fail((error as? SOCKSError) ?? SOCKSError(.connectionClosed, words(for: error)))
     }
   }
 
@@ -97,7 +97,7 @@ final class AssociationOpening {
       self.completion(.success(session))
     } catch {
       socket.close(promise: nil)
-      self.fail(SOCKSError(.unreachableState, "cannot use the socket for datagrams: \(error)"))
+      self.fail(SOCKSError(.unreachableState, "cannot use the socket for datagrams: \(words(for: error))"))
     }
   }
 

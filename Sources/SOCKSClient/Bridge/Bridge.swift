@@ -67,7 +67,7 @@ public final class Bridge: Service {
       return bound
     } catch {
       let listen = SOCKSAddress(self.address, port: self.configuration.listen.port)
-      throw BridgeError(.cannotListen, "cannot listen on \(listen): \(escaped("\(error)"))")
+      throw BridgeError(.cannotListen, "cannot listen on \(listen): \(escaped(words(for: error)))")
     }
   }
 

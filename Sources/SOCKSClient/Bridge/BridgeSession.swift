@@ -70,7 +70,7 @@ final class BridgeSession {
   /// An error of the connector's, which has no others.
   func described(_ error: any Error) -> ProxyConnectorError {
     error as? ProxyConnectorError
-      ?? ProxyConnectorError(.internalError, self.connector.configuration, detail: escaped("\(error)"))
+      ?? ProxyConnectorError(.internalError, self.connector.configuration, detail: escaped(words(for: error)))
   }
 
   func log(_ error: ProxyConnectorError) {

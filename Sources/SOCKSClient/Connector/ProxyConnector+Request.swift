@@ -38,7 +38,7 @@ extension ProxyConnector {
       .channelInitializer { channel in
         channel.eventLoop.makeCompletedFuture { try attempt.add(channel) }
       }
-      .connect(host: configuration.gateway.host.description, port: Int(configuration.gateway.port))
+      .connect(host: configuration.gatewayHost, port: Int(configuration.gateway.port))
       .flatMapErrorThrowing { throw ProxyConnectorError(connecting: $0, configuration) }
   }
 

@@ -17,7 +17,7 @@ extension ProxyConnectorError {
     } else {
       reason = .gatewayUnreachable
     }
-    self.init(reason, configuration, detail: escaped("\(error)"))
+    self.init(reason, configuration, detail: escaped(words(for: error)))
   }
 
   private static func reason(of error: NIOConnectionError) -> Reason {
@@ -33,10 +33,14 @@ extension ProxyConnectorError {
     return isTimeout ? .gatewayTimedOut : .gatewayUnreachable
   }
 
+  /// Explanations with several principals in them are longer than a log's usual texts.
+  private static let detailLimit = 2_048
+
   /// The gateway was reached; what followed failed.
   init(negotiating error: SOCKSError, _ configuration: ProxyConnector.Configuration, request: SOCKSRequest) {
     self.init(
-      Reason(error.code), configuration, request: request, replyCode: error.reply, detail: escaped(error.detail))
+      Reason(error.code), configuration, request: request, replyCode: error.reply,
+      detail: escaped(error.detail, limit: Self.detailLimit))
   }
 }
 
@@ -46,6 +50,10 @@ extension ProxyConnectorError.Reason {
     case .noCredentials: self = .noTicket
     case .credentialsExpired: self = .ticketExpired
     case .unknownService: self = .unknownService
+    case .ticketForOtherService: self = .ticketForOtherService
+    case .ticketCacheUnreadable: self = .ticketCacheUnreadable
+    case .configurationUnreadable: self = .configurationUnreadable
+    case .tokenTooLong: self = .ticketTooLong
     case .authorityUnreachable: self = .authorityUnreachable
     case .clockSkew: self = .clockSkew
     case .contextFailed: self = .kerberosFailed

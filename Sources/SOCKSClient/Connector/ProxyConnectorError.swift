@@ -7,6 +7,7 @@ public struct ProxyConnectorError: Error, Sendable, Hashable {
     enum Base: Hashable, Sendable {
       case gatewayNotFound, gatewayRefusedConnection, gatewayUnreachable, gatewayTimedOut
       case noTicket, ticketExpired, unknownService, authorityUnreachable, clockSkew, kerberosFailed
+      case ticketForOtherService, ticketCacheUnreadable, configurationUnreadable, ticketTooLong
       case gatewayRefusedAuthentication, methodNotAccepted, contextTooWeak, levelNotAcceptable
       case targetRefused, timedOut, gatewayClosed, protocolViolated, tooBusy, internalError
     }
@@ -31,6 +32,14 @@ public struct ProxyConnectorError: Error, Sendable, Hashable {
     public static let authorityUnreachable = Self(base: .authorityUnreachable)
     /// The clocks are too far apart.
     public static let clockSkew = Self(base: .clockSkew)
+    /// The ticket is for another service than the one that was named. Nothing of it was sent.
+    public static let ticketForOtherService = Self(base: .ticketForOtherService)
+    /// The ticket cache cannot be reached or read.
+    public static let ticketCacheUnreadable = Self(base: .ticketCacheUnreadable)
+    /// `krb5.conf`, or a file that it includes, cannot be read.
+    public static let configurationUnreadable = Self(base: .configurationUnreadable)
+    /// The Kerberos message has more bytes than SOCKS carries.
+    public static let ticketTooLong = Self(base: .ticketTooLong)
     /// The Kerberos library failed for another reason.
     public static let kerberosFailed = Self(base: .kerberosFailed)
     /// The gateway answered with an abort (RFC 1961 section 3.8).
@@ -60,6 +69,9 @@ public struct ProxyConnectorError: Error, Sendable, Hashable {
   /// The gateway, as it was typed.
   public let gateway: SOCKSAddress
 
+  /// The gateway's zone, where one was typed.
+  public let gatewayZone: String?
+
   /// The principal that was asked for, escaped.
   public let service: String
 
@@ -81,6 +93,7 @@ public struct ProxyConnectorError: Error, Sendable, Hashable {
   ) {
     self.reason = reason
     self.gateway = configuration.gateway
+    self.gatewayZone = configuration.gatewayZone
     self.service = configuration.targetName
     self.request = request
     self.replyCode = replyCode
@@ -97,6 +110,7 @@ extension ProxyConnectorError {
     case .gatewayUnreachable: return .networkUnreachable
     case .timedOut: return .hostUnreachable
     case .gatewayRefusedConnection, .noTicket, .ticketExpired, .unknownService, .authorityUnreachable, .clockSkew,
+      .ticketForOtherService, .ticketCacheUnreadable, .configurationUnreadable, .ticketTooLong,
       .kerberosFailed, .gatewayRefusedAuthentication, .methodNotAccepted, .contextTooWeak, .levelNotAcceptable,
       .targetRefused, .gatewayClosed, .protocolViolated, .tooBusy, .internalError:
       return .generalFailure

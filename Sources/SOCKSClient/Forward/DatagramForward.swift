@@ -60,7 +60,7 @@ public final class DatagramForward: Service {
       self.socket.withLock { $0 = (socket, bound) }
       return bound
     } catch {
-      throw BridgeError(.cannotListen, "cannot listen on \(listen): \(escaped("\(error)"))")
+      throw BridgeError(.cannotListen, "cannot listen on \(listen): \(escaped(words(for: error)))")
     }
   }
 
