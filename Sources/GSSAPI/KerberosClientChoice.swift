@@ -20,9 +20,7 @@ struct KerberosClientChoice {
         return
       }
       guard let first = keytab.firstPrincipal else {
-        let name = selection.name
-        throw selection.missing(
-          name.isEmpty ? "the name of the ticket cache is empty (KRB5CCNAME)" : "no ticket in \(name)")
+        throw selection.missing("no ticket in \(selection.shownName)")
       }
       (cache, identity, realm) = (request.cache, nil, first.realm)
       return
@@ -39,7 +37,7 @@ struct KerberosClientChoice {
     guard keytab.holds(principal) else {
       let others = selection.clients()
       let have = others.isEmpty ? "" : ", only of \(others.joined(separator: ", "))"
-      throw selection.missing("no ticket of \(principal.text) in \(selection.name)\(have)")
+      throw selection.missing("no ticket of \(principal.text) in \(selection.shownName)\(have)")
     }
     // The library makes a new cache in its default collection. Elsewhere another client's tickets are not written over.
     let isFree = request.cache == nil && selection.isCollection || selection.clients(limit: 1).isEmpty

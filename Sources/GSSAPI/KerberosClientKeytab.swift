@@ -2,19 +2,21 @@ internal import CGSSAPI
 
 /// The keytab that the library would get tickets with (`--client-keytab`, `KRB5_CLIENT_KTNAME`).
 struct KerberosClientKeytab {
-  private let principals: [String]
   private let library: KerberosLibrary
+  private let name: String?
 
   /// A keytab that cannot be read is one without keys: the library treats it so.
   ///
   /// - Parameter name: `nil` for the library's default.
   init(_ library: KerberosLibrary, name: String?) {
     self.library = library
-    guard let known = name ?? Self.defaultName(library) else {
-      principals = []
-      return
-    }
-    principals = ((try? KerberosKeytab.entries(of: known)) ?? []).map(\.principal)
+    self.name = name
+  }
+
+  /// Read only when they are needed: where there are tickets, nobody asks.
+  private var principals: [String] {
+    guard let known = name ?? Self.defaultName(library) else { return [] }
+    return ((try? KerberosKeytab.entries(of: known)) ?? []).map(\.principal)
   }
 
   /// The client that the library takes when it is told none.

@@ -59,7 +59,7 @@ struct KerberosCacheSelection {
     if let cache = unsafe cache { return unsafe try found(cache) }
     guard code == 0 || code == KRB5_CC_NOTFOUND else { throw failure("krb5_cc_select", code) }
     // `.k5identity` names a client that has no tickets here.
-    if let identity { throw missing("\(name) has no ticket of \(identity.text), which .k5identity names") }
+    if let identity { throw missing("\(shownName) has no ticket of \(identity.text), which .k5identity names") }
     return try primary()
   }
 
@@ -80,6 +80,8 @@ struct KerberosCacheSelection {
   func missing(_ text: String) -> GSSError {
     GSSError(code: .noTicket, operation: "KerberosCacheSelection", mechanism: .krb5, minorMessages: [text])
   }
+
+  var shownName: String { name.isEmpty ? "a cache without a name (KRB5CCNAME is empty)" : name }
 
   /// Whether there may be several caches.
   var isCollection: Bool {

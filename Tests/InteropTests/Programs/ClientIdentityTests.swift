@@ -59,7 +59,8 @@ extension ProgramTests {
         ]
         return try await Script(
           text: through + #"exec "$@" </dev/null"#,
-          arguments: command + Programs.engineOptions + options + ["127.0.0.1", "9"], environment: environment
+          arguments: command + Programs.engineOptions + options + ["127.0.0.1", "\(self.own.realm.port)"],
+          environment: environment
         ).run()
       }
 
@@ -161,9 +162,10 @@ extension ProgramTests {
         try Data().write(to: URL(filePath: "\(folder)/empty.ccache"))
         try Data("text".utf8).write(to: URL(filePath: "\(folder)/text.ccache"))
         try await realms.own.runGateway { gateway in
+          // For anybody's ticket, and for that of one user.
           for (cache, words) in [
-            ("FILE:\(folder)/missing", "run kinit (no ticket in FILE:\(folder)/missing)"),
-            ("DIR:\(folder)/missing", "run kinit (no ticket in DIR:\(folder)/missing)"),
+            ("FILE:\(folder)/missing", "in FILE:\(folder)/missing"),
+            ("DIR:\(folder)/missing", "in DIR:\(folder)/missing"),
             ("FILE:\(folder)/empty.ccache", "cannot be read: 'FILE:\(folder)/empty.ccache'"),
             ("FILE:\(folder)/text.ccache", "cannot be read: 'FILE:\(folder)/text.ccache'"),
             ("FILE:\(folder)", "cannot be read: 'FILE:\(folder)'"),

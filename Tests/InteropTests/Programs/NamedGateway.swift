@@ -60,7 +60,8 @@ struct NamedGateway: Sendable {
     let command =
       [try Programs.garter(), "connect", "--verbose", "--gateway", "\(host):\(port)"] + Programs.engineOptions + options
     return try await self.script(
-      (nameserver.map { "mount --bind \($0) /etc/resolv.conf; " } ?? "") + #"exec "$@" </dev/null"#, command + ["127.0.0.1", "9"], environment: environment
+      (nameserver.map { "mount --bind \($0) /etc/resolv.conf; " } ?? "") + #"exec "$@" </dev/null"#,
+      command + ["127.0.0.1", "\(self.own.realm.port)"], environment: environment
     ).run()
   }
 
