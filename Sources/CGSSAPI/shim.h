@@ -7,6 +7,7 @@
 #include <gssapi/gssapi_ext.h>
 #include <gssapi/gssapi_krb5.h>
 #include <krb5.h>
+#include <profile.h>
 
 // RFC 2744 section 3.9.1: the parts of a major status.
 static inline int cgssapi_is_error(OM_uint32 major) { return GSS_ERROR(major) != 0; }
@@ -19,6 +20,8 @@ static inline gss_OID cgssapi_nt_hostbased_service(void) { return GSS_C_NT_HOSTB
 static inline gss_OID cgssapi_nt_user_name(void) { return GSS_C_NT_USER_NAME; }
 static inline gss_OID cgssapi_nt_export_name(void) { return GSS_C_NT_EXPORT_NAME; }
 static inline gss_OID cgssapi_nt_krb5_principal(void) { return (gss_OID)GSS_KRB5_NT_PRINCIPAL_NAME; }
+// The value of such a name is a pointer to a krb5_principal: the only form that keeps the principal's type.
+static inline gss_OID cgssapi_nt_krb5_principal_object(void) { return (gss_OID)gss_nt_krb5_principal; }
 
 // Objects for gss_inquire_sec_context_by_oid.
 static inline gss_OID cgssapi_inquire_session_key(void) { return GSS_C_INQ_SSPI_SESSION_KEY; }

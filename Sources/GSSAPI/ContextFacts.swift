@@ -5,7 +5,7 @@ struct ContextFacts {
   let initiator: GSSName?
   let acceptor: GSSName?
   let initiatorName: String?
-  let acceptorName: String?
+  var acceptorName: String?
   let lifetime: GSSLifetime
   let mechanism: GSSMechanism
   let innerMechanism: GSSMechanism

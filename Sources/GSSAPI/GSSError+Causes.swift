@@ -5,7 +5,7 @@
 extension GSSError {
   /// There is no credential: no ticket cache, an empty one, or no usable key.
   public var isNoCredentials: Bool {
-    code == .noCredential || isKerberos(.cacheFileMissing, .cacheEntryMissing)
+    code == .noCredential || code == .noTicket || isKerberos(.cacheFileMissing, .cacheEntryMissing)
   }
 
   /// A ticket or credential was there, but its time is over.
@@ -38,12 +38,18 @@ extension GSSError {
     isKerberos(.requestRepeated)
   }
 
+  /// The ticket that was about to be sent is for another server than the one required.
+  public var isTicketForOtherServer: Bool { code == .ticketForOtherServer }
+
+  /// The ticket cache cannot be reached or read.
+  public var isCacheUnreadable: Bool { code == .cacheUnreadable }
+
   /// The library cannot read its own configuration, `krb5.conf` or a file that it includes.
   ///
   /// Where such a file may not be read the library gives the system's number alone; ask
   /// ``KerberosEnvironment/configurationProblem()`` when a call has failed with one.
   public var isConfigurationUnreadable: Bool {
-    operation == "krb5_init_context" || Self.profileCodes.contains(minor)
+    code == .configurationUnreadable || operation == "krb5_init_context" || Self.profileCodes.contains(minor)
       || isKerberos(.configurationMissing, .configurationMalformed)
   }
 

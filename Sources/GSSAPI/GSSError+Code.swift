@@ -34,6 +34,14 @@ extension GSSError {
     public static let misuse = Code(-1)
     /// The library reported success in a form that it should not have: nothing of it was used.
     public static let unexpectedAnswer = Code(-2)
+    /// The ticket that was about to be sent is for another server than the one required.
+    public static let ticketForOtherServer = Code(-3)
+    /// The ticket cache is missing, or has no ticket of the identity asked for.
+    public static let noTicket = Code(-4)
+    /// The ticket cache cannot be reached or read.
+    public static let cacheUnreadable = Code(-5)
+    /// `krb5.conf`, or a file that it includes, cannot be read.
+    public static let configurationUnreadable = Code(-6)
   }
 }
 
@@ -60,6 +68,10 @@ extension GSSError.Code: CustomStringConvertible {
     case .nameNotMechanismName: "name is not of one mechanism"
     case .misuse: "misuse"
     case .unexpectedAnswer: "unexpected answer of the library"
+    case .ticketForOtherServer: "ticket for another server"
+    case .noTicket: "no ticket"
+    case .cacheUnreadable: "unreadable ticket cache"
+    case .configurationUnreadable: "unreadable Kerberos configuration"
     default: "status \(rawValue)"
     }
   }

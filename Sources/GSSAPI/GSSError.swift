@@ -43,6 +43,16 @@ public struct GSSError: Error, Sendable, Hashable {
   }
 }
 
+extension GSSError {
+  /// What went wrong, for a person: without the function that failed, and without the major status' text where the
+  /// mechanism says more. Of any content: escape it where it is shown or logged.
+  public var reason: String {
+    let specific = minorMessages.filter { !$0.isEmpty }
+    let texts = specific.isEmpty ? majorMessages.filter { !$0.isEmpty } : specific
+    return texts.isEmpty ? "\(code)" : texts.joined(separator: "; ")
+  }
+}
+
 extension GSSError: CustomStringConvertible {
   public var description: String {
     let texts = (majorMessages + minorMessages).filter { !$0.isEmpty }

@@ -31,6 +31,16 @@ public final class GSSName: @unchecked Sendable {
     unsafe try imported(Array(text.utf8), kind: cgssapi_nt_krb5_principal())
   }
 
+  /// A Kerberos principal as libkrb5 has it, its type included: the text of a name does not show it.
+  static func kerberosPrincipal(_ principal: KerberosPrincipalObject) throws(GSSError) -> GSSName {
+    // Until it is canonicalized the name holds only the pointer.
+    let name = unsafe try principal.withPointer { pointer throws(GSSError) in
+      let octets = unsafe withUnsafeBytes(of: pointer) { unsafe Array($0) }
+      return unsafe try imported(octets, kind: cgssapi_nt_krb5_principal_object()).canonicalized(for: .krb5)
+    }
+    return name
+  }
+
   /// A user of this system.
   public static func userName(_ text: String) throws(GSSError) -> GSSName {
     unsafe try imported(Array(text.utf8), kind: cgssapi_nt_user_name())

@@ -70,7 +70,7 @@ enum KerberosRequestParser {
   }
 
   /// Ticket (RFC 4120 section 5.3): version, realm and server name, and then what is encrypted.
-  private static func server(ticket: ArraySlice<UInt8>) -> KerberosTicketServer? {
+  static func server(ticket: ArraySlice<UInt8>) -> KerberosTicketServer? {
     var reader = DERReader(ticket)
     guard var fields = reader.nested(0x61, 0x30), reader.isAtEnd, fields.integer(explicit: 0xa0) == 5,
       let realm = fields.nested(0xa1, 0x1b)?.rest, var name = fields.nested(0xa2, 0x30)

@@ -35,6 +35,12 @@ public struct KerberosTicketServer: Hashable, Sendable {
     self = server
   }
 
+  /// Reads the name from a ticket alone, as a ticket cache has it (RFC 4120 section 5.3).
+  init?(inTicket ticket: [UInt8]) {
+    guard let server = KerberosRequestParser.server(ticket: ticket[...]) else { return nil }
+    self = server
+  }
+
   /// Reads the name from a SPNEGO token of the initiator: from the mechanism token of the first one, or from the response
   /// token of a later one (RFC 4178 section 4.2).
   ///

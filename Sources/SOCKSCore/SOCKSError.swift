@@ -87,6 +87,9 @@ extension SOCKSError {
       case noCredentials = "no-credentials"
       case credentialsExpired = "credentials-expired"
       case unknownService = "unknown-service"
+      case ticketForOtherService = "ticket-for-other-service"
+      case ticketCacheUnreadable = "ticket-cache-unreadable"
+      case tokenTooLong = "token-too-long"
       case kdcUnreachable = "kdc-unreachable"
       case clockSkew = "clock-skew"
       case contextTooWeak = "context-too-weak"
@@ -161,6 +164,12 @@ extension SOCKSError.Code {
   public static let credentialsExpired = Self(base: .credentialsExpired)
   /// The key distribution center does not know the service.
   public static let unknownService = Self(base: .unknownService)
+  /// The ticket that was about to be sent is not for the service that was named.
+  public static let ticketForOtherService = Self(base: .ticketForOtherService)
+  /// The ticket cache cannot be reached or read.
+  public static let ticketCacheUnreadable = Self(base: .ticketCacheUnreadable)
+  /// A token of the library's has more bytes than a message of RFC 1961 can carry.
+  public static let tokenTooLong = Self(base: .tokenTooLong)
   /// No key distribution center answers.
   public static let kdcUnreachable = Self(base: .kdcUnreachable)
   /// The clocks of two machines are further apart than Kerberos allows.
@@ -247,8 +256,8 @@ extension SOCKSError.Code.Base {
       .peerIncompatible
     case .contextTooWeak, .serviceNotServed, .levelNotAcceptable, .passwordRefused, .requestRefused, .abortReceived:
       .refusedByPolicy
-    case .contextFailed, .protectionFailed, .noCredentials, .credentialsExpired, .unknownService, .kdcUnreachable,
-      .clockSkew:
+    case .ticketForOtherService, .ticketCacheUnreadable, .tokenTooLong, .contextFailed, .protectionFailed,
+      .noCredentials, .credentialsExpired, .unknownService, .kdcUnreachable, .clockSkew:
       .securityLibrary
     case .timedOut, .connectionClosed, .connectionLost:
       .network

@@ -50,8 +50,30 @@ extension UnwrapOutcome.Status {
 extension SOCKSError {
   /// A step failed.
   init(establishing error: GSSError) {
-    let code: Code =
-      if error.isUnknownServerPrincipal {
+    self.init(Code(establishing: error), error.description)
+  }
+
+  /// A step of an initiator failed: in words for the person who wanted it.
+  init(initiating error: GSSError) {
+    self.init(Code(establishing: error), error.reason)
+  }
+
+  /// A message could not be protected or opened.
+  init(protecting error: GSSError) {
+    self.init(.protectionFailed, error.description)
+  }
+}
+
+extension SOCKSError.Code {
+  fileprivate init(establishing error: GSSError) {
+    self =
+      if error.isTicketForOtherServer {
+        .ticketForOtherService
+      } else if error.isConfigurationUnreadable {
+        .configurationUnreadable
+      } else if error.isCacheUnreadable {
+        .ticketCacheUnreadable
+      } else if error.isUnknownServerPrincipal {
         .unknownService
       } else if error.isExpired {
         .credentialsExpired
@@ -64,11 +86,5 @@ extension SOCKSError {
       } else {
         .contextFailed
       }
-    self.init(code, error.description)
-  }
-
-  /// A message could not be protected or opened.
-  init(protecting error: GSSError) {
-    self.init(.protectionFailed, error.description)
   }
 }

@@ -88,7 +88,7 @@ struct Bridge: AsyncParsableCommand {
       try await bridge.listen()
       log.say(
         "listening on \(bridge.addresses.map(\.description).joined(separator: " and ")), through "
-          + "\(escaped(self.gatewayOptions.gateway)) as a client of \(connector.configuration.targetName)")
+          + "\(escaped(self.gatewayOptions.gateway)) as a client of \(connector.configuration.targetWords)")
       try await run.run(bridge, drain: .seconds(Int64(self.drain)), isReady: true)
       endProcess(status: ProgramStatus.success.rawValue)
     } catch let error as BridgeError {

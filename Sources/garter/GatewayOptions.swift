@@ -18,8 +18,23 @@ struct GatewayOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "The gateway's whole principal, when its host has another name than the one you type.", valueName: "principal"))
+      "The gateway's whole principal, when its host has another name than the one you type. The ticket must be for exactly "
+        + "this one.", valueName: "principal"))
   var principal: String?
+
+  @Flag(
+    name: .customLong("trust-dns"),
+    help: ArgumentHelp(
+      "Let krb5.conf decide whether DNS names the gateway (dns_canonicalize_hostname, rdns, dns_lookup_realm). Who forges "
+        + "DNS can then pass off another service of the realm as the gateway."))
+  var trustDNS = false
+
+  @Option(
+    name: .customLong("as"),
+    help: ArgumentHelp(
+      "Your own principal, when there are tickets or keys of several. Without it the tickets that fit the gateway are used.",
+      valueName: "principal"))
+  var identity: String?
 
   @Option(
     help: ArgumentHelp(
@@ -34,7 +49,10 @@ struct GatewayOptions: ParsableArguments {
       valueName: "what"))
   var seal: String = "unless-encrypted"
 
-  @Option(help: ArgumentHelp("The ticket cache, when it is not the usual one (KRB5CCNAME).", valueName: "cache"))
+  @Option(
+    help: ArgumentHelp(
+      "The ticket cache, when it is not the usual one (KRB5CCNAME). Of a collection (DIR:, KCM:, KEYRING:) the cache that fits "
+        + "is used.", valueName: "cache"))
   var ccache: String?
 
   @Option(help: ArgumentHelp("A keytab to get tickets with, for programs that run unattended.", valueName: "keytab"))
@@ -62,12 +80,13 @@ struct GatewayOptions: ParsableArguments {
   func validate() throws { _ = try self.configuration() }
 
   func configuration() throws -> ProxyConnector.Configuration {
-    let gateway: SOCKSAddress
+    let typed: GatewayAddress
     do {
-      gateway = try SOCKSAddress(parsing: self.gateway, defaultPort: 1080)
+      typed = try GatewayAddress(parsing: self.gateway, defaultPort: 1080)
     } catch {
       throw ValidationError("--gateway: \(error.detail)")
     }
+    let gateway = typed.address
     guard gateway.port > 0 else { throw ValidationError("--gateway: the port is 0") }
     guard !self.service.isEmpty, !self.service.contains("/"), !self.service.contains("@") else {
       throw ValidationError("--service takes a name such as 'socks'; for a whole principal there is --principal")
@@ -79,15 +98,28 @@ struct GatewayOptions: ParsableArguments {
       throw ValidationError("--seal is 'unless-encrypted' or 'always'")
     }
     guard (1...86_400).contains(self.timeout) else { throw ValidationError("--timeout is 1 to 86400 seconds") }
+    guard self.principal == nil || !self.trustDNS else {
+      throw ValidationError("--trust-dns has no meaning beside --principal, which names the gateway")
+    }
+    try Self.check(principal: self.principal, of: "--principal")
+    try Self.check(principal: self.identity, of: "--as")
     let target = self.principal.map { GSSInitiatorProvider.Target.principal($0) }
     var configuration = ProxyConnector.Configuration(
       gateway: gateway, target: target ?? .service(self.service, host: gateway.host.description))
     configuration.level = level
     configuration.selective = selective
+    configuration.gatewayZone = typed.zone
+    configuration.trustsDNS = self.trustDNS
     configuration.credentialCache = self.ccache
+    configuration.identity = self.identity
     configuration.clientKeytab = self.clientKeytab
     configuration.negotiationTimeout = .seconds(Int64(self.timeout))
     configuration.connectTimeout = .seconds(min(20, Int64(self.timeout)))
     return configuration
+  }
+
+  private static func check(principal: String?, of option: String) throws {
+    guard let principal, !ProxyConnector.isPrincipal(principal) else { return }
+    throw ValidationError("\(option): '\(escaped(principal))' is not a Kerberos principal, such as NAME/HOST@REALM")
   }
 }

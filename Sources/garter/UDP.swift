@@ -124,7 +124,7 @@ struct UDP: AsyncParsableCommand {
       log.say(
         "listening on \(forward.addresses.map(\.description).joined(separator: " and ")) for datagrams to "
           + "\(escaped(target.description)), through \(escaped(self.gatewayOptions.gateway)) as a client of "
-          + "\(connector.configuration.targetName)")
+          + "\(connector.configuration.targetWords)")
       try await run.run(forward, drain: .zero, isReady: true)
       self.end(.success)
     } catch let error as BridgeError {

@@ -21,13 +21,20 @@ struct OptionsTests {
     #expect(configuration.selective == .unlessEncrypted)
     #expect(configuration.credentialCache == nil)
     #expect(configuration.clientKeytab == nil)
+    #expect(configuration.identity == nil)
+    #expect(!configuration.trustsDNS)
+    #expect(configuration.gatewayZone == nil)
+    #expect(configuration.targetWords == "socks/gw.example.com")
   }
 
   @Test func everyOptionReachesTheConnector() throws {
     let configuration = try self.configuration(
       "--gateway", "[::1]:1081", "--service", "rcmd", "--level", "3", "--seal", "always", "--ccache", "FILE:/x",
-      "--client-keytab", "/y", "--timeout", "7")
+      "--client-keytab", "/y", "--timeout", "7", "--as", "alice@EXAMPLE.COM", "--trust-dns")
     #expect(configuration.gateway.description == "[::1]:1081")
+    #expect(configuration.identity == "alice@EXAMPLE.COM")
+    #expect(configuration.trustsDNS)
+    #expect(configuration.targetWords == "rcmd/::1, or of what DNS names (--trust-dns)")
     #expect(configuration.target == .service("rcmd", host: "::1"))
     #expect(configuration.level == .selective)
     #expect(configuration.selective == .always)
@@ -55,6 +62,9 @@ struct OptionsTests {
     ["udp", "--gateway", "g", "--idle", "0", "host", "53"],
     ["udp", "--gateway", "g", "--maximum-senders", "0", "host", "53"], ["udp", "host", "53"],
     ["bridge", "--gateway", "g", "--maximum-connections", "0"],
+    ["bridge", "--gateway", "g", "--principal", "socks/g", "--trust-dns"],
+    ["bridge", "--gateway", "g", "--principal", "socks/"], ["bridge", "--gateway", "g", "--as", "a@b@c"],
+    ["connect", "--gateway", "g%eth0", "host", "22"], ["connect", "--gateway", "g", "fe80::1%eth0", "22"],
   ])
   func wrongUsageIsRefused(arguments: [String]) {
     #expect {

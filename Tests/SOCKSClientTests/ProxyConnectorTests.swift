@@ -126,6 +126,19 @@ struct ProxyConnectorTests {
     }
   }
 
+  /// A ticket that lists hundreds of groups (RFC 1961 section 3.4: "up to 2^16 - 1 octets").
+  @Test func aTokenThatSOCKSCannotCarryIsNamed() async throws {
+    try await TestGateway.with(.echo()) { gateway in
+      let longest = makeConnector(to: gateway.address, firstToken: ByteBuffer(repeating: 0x5a, count: 65_535))
+      #expect(await failure(of: longest) == nil)
+      let longer = makeConnector(to: gateway.address, firstToken: ByteBuffer(repeating: 0x5a, count: 65_536))
+      let error = try #require(await failure(of: longer))
+      #expect(error.reason == .ticketTooLong)
+      #expect(error.programStatus == .noPermission)
+      for words in ["65536 bytes", "65535", "too many groups"] { #expect("\(error)".contains(words), "\(error)") }
+    }
+  }
+
   private func failure(of connector: ProxyConnector) async -> ProxyConnectorError? {
     do {
       try await connector.connect(to: anyTarget).channel.close()

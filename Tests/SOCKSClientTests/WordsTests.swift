@@ -14,6 +14,13 @@ struct WordsTests {
     (SOCKSError(.unknownService), "socks/192.0.2.1: check the gateway's name, or try --service rcmd", .noPermission),
     (SOCKSError(.kdcUnreachable), "no Kerberos server (KDC) answers", .temporary),
     (SOCKSError(.clockSkew), "clock", .noPermission),
+    (SOCKSError(.ticketForOtherService, "why"), "no ticket was sent: why", .noPermission),
+    (SOCKSError(.ticketCacheUnreadable, "'KCM:': why"), "ticket cache cannot be read: 'KCM:': why", .noPermission),
+    (SOCKSError(.configurationUnreadable, "/x: why"), "Kerberos configuration cannot be read: /x: why", .noPermission),
+    (
+      SOCKSError(.tokenTooLong, "70000 bytes"),
+      "70000 bytes; the likely cause: the user is a member of too many groups", .noPermission
+    ),
     (SOCKSError(.contextFailed, "why"), "socks/192.0.2.1 failed: why", .noPermission),
     (SOCKSError(.abortReceived, "why"), "192.0.2.1:1080 refused the authentication", .noPermission),
     (SOCKSError(.noAcceptableMethod), "does not take Kerberos", .protocolError),
@@ -51,6 +58,24 @@ struct WordsTests {
     }
   }
 
+  /// A user's principal where the gateway's is due: the options are easily mistaken for one another.
+  @Test(arguments: [("alice@A", true), ("alice", true), ("socks/gw.test@A", false), ("gw$@A", false)])
+  func aUsersPrincipalForTheGatewayIsNoted(principal: String, isNoted: Bool) {
+    let configuration = ProxyConnector.Configuration(gateway: Self.gateway, target: .principal(principal))
+    for code in [SOCKSError.Code.unknownService, .abortReceived, .contextFailed] {
+      let error = ProxyConnectorError(negotiating: SOCKSError(code, "why"), configuration, request: anyRequest)
+      #expect("\(error)".contains("--as takes yours") == isNoted, "\(error)")
+    }
+  }
+
+  /// Texts are the system's, without the names of functions.
+  @Test func errorsOfTheSystemAreInItsWords() {
+    let reset = IOError(errnoCode: 104, reason: "read(descriptor:pointer:size:)")
+    #expect(words(for: reset) == "Connection reset by peer")
+    let error = ProxyConnectorError(connecting: reset, .init(gateway: Self.gateway))
+    #expect("\(error)" == "cannot reach gateway 192.0.2.1:1080: Connection reset by peer")
+  }
+
   @Test func statusesAreThoseOfTheSystem() {
     #expect(ProgramStatus.allCases.map(\.rawValue) == [0, 64, 68, 69, 70, 74, 75, 76, 77])
   }
@@ -66,6 +91,26 @@ struct GatewayAddressTests {
     let address = try SOCKSAddress(parsing: text, defaultPort: 1080)
     #expect(address.host.description == host)
     #expect(address.port == port)
+  }
+
+  @Test(arguments: [
+    ("[fe80::1%eth0]:1081", "fe80::1", "eth0", UInt16(1081)), ("[fe80::1%2]", "fe80::1", "2", 1080),
+    ("fe80::1%eth0", "fe80::1", "eth0", 1080),
+  ])
+  func readsZones(text: String, host: String, zone: String, port: UInt16) throws {
+    let gateway = try GatewayAddress(parsing: text, defaultPort: 1080)
+    #expect(gateway.address.host.description == host)
+    #expect(gateway.zone == zone)
+    #expect(gateway.address.port == port)
+  }
+
+  @Test(arguments: [
+    "[fe80::1%]:1", "gw.test%eth0", "127.0.0.1%lo", "[fe80::1%a/b]:1", "[fe80::1%a b]:1", "[fe80::1%a%b]:1", "%eth0",
+    "[fe80::1%0123456789abcdef]:1", "[fe80::1%eth0", "[fe80::1%eth0]x",
+    "[fe80::1]:1", "febf::1",
+  ])
+  func refusesOtherZones(text: String) {
+    #expect(throws: SOCKSError(.valueOutOfRange)) { try GatewayAddress(parsing: text, defaultPort: 1080) }
   }
 
   @Test(arguments: [

@@ -12,10 +12,10 @@ import Testing
   @Test(
     arguments: [
       (.wrongVersion, .peerViolation), (.replayDetected, .peerViolation),
-      (.unprotectedRequest, .peerIncompatible),
+      (.unprotectedRequest, .peerIncompatible), (.foreignProtocol, .peerIncompatible),
+      (.ticketForOtherService, .securityLibrary), (.tokenTooLong, .securityLibrary),
       (.queueFull, .local), (.requestRefused, .refusedByPolicy), (.protectionFailed, .securityLibrary),
-      (.timedOut, .network),
-      (.valueOutOfRange, .localMisuse), (.internalError, .bug),
+      (.timedOut, .network), (.valueOutOfRange, .localMisuse), (.internalError, .bug),
     ] as [(SOCKSError.Code, SOCKSError.Fault)])
   func everyErrorIsSomebodysFault(code: SOCKSError.Code, fault: SOCKSError.Fault) {
     #expect(SOCKSError(code).fault == fault)

@@ -114,6 +114,11 @@ extension SessionEnd {
     // Of clients:
     case noCredentials = "no-credentials"
     case unknownService = "unknown-service"
+    /// The ticket that was about to be sent is not for the gateway that was named.
+    case ticketForOtherService = "ticket-for-other-service"
+    case ticketCache = "ticket-cache-unreadable"
+    /// A Kerberos message has more bytes than SOCKS carries.
+    case tokenTooLong = "token-too-long"
     case kdcUnreachable = "kdc-unreachable"
     /// The other end answered with an abort (RFC 1961 section 3.8).
     case abort = "abort-received"

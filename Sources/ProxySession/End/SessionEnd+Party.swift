@@ -12,7 +12,8 @@ extension SessionEnd.Cause {
       // It was not this side that gave up.
       switch code.base {
       case .truncated, .abortReceived: party
-      case .wrongVersion, .foreignProtocol, .levelNotWrapped, .malformedMessage, .unexpectedMessage,
+      case .wrongVersion, .ticketForOtherService, .ticketCacheUnreadable, .tokenTooLong, .foreignProtocol,
+        .levelNotWrapped, .malformedMessage, .unexpectedMessage,
         .noAcceptableMethod, .methodNotOffered,
         .unprotectedRequest, .emptyToken, .tooManyRounds, .contextFailed, .noCredentials, .credentialsExpired,
         .unknownService, .kdcUnreachable, .clockSkew, .contextTooWeak, .serviceNotServed, .levelNotAcceptable,

@@ -22,7 +22,7 @@ extension SessionEnd {
       case .context, .contextTooWeak, .serviceNotServed, .levelNotAcceptable, .clockSkew, .credentialsExpired,
         .noCredentials:
         .authentication
-      case .unknownService, .kdcUnreachable, .abort: nil
+      case .unknownService, .kdcUnreachable, .ticketForOtherService, .ticketCache, .tokenTooLong, .abort: nil
       }
     case .timeout(let timeout):
       switch timeout {
@@ -49,7 +49,7 @@ extension FailureKind {
       .replayDetected, .outOfSequence, .notEncrypted, .tooManyEmptyMessages, .methodNotOffered:
       self = .violation
     case .protectionFailed, .contextFailed, .contextTooWeak, .serviceNotServed, .levelNotAcceptable, .clockSkew,
-      .noCredentials, .credentialsExpired:
+      .noCredentials, .credentialsExpired, .ticketForOtherService, .ticketCacheUnreadable, .tokenTooLong:
       self = .authentication
     case .passwordRefused: self = .password
     case .timedOut: self = .timeout

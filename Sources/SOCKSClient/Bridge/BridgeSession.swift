@@ -114,7 +114,7 @@ final class BridgeSession {
     if let error = error as? ProxyConnectorError { return error }
     let isShortage = SystemShortage.isCause(of: error)
     return ProxyConnectorError(
-      isShortage ? .tooBusy : .internalError, self.connector.configuration, detail: escaped("\(error)"))
+      isShortage ? .tooBusy : .internalError, self.connector.configuration, detail: escaped(words(for: error)))
   }
 
   func log(_ error: ProxyConnectorError) {

@@ -36,6 +36,6 @@ extension AgreedProtection {
   var summary: String {
     let type = self.attributes.encryptionType.map { ", encryption type \($0)" } ?? ""
     return "level \(self.level.rawValue) (\(self.level)), \(self.attributes.mechanism)\(type), "
-      + "\(escaped(self.attributes.initiatorName)) to \(escaped(self.attributes.acceptorName))"
+      + "as \(escaped(self.attributes.initiatorName)) to \(escaped(self.attributes.acceptorName))"
   }
 }

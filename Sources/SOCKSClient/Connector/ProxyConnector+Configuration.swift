@@ -8,12 +8,22 @@ extension ProxyConnector {
     /// The gateway, as the user typed it.
     public var gateway: SOCKSAddress
 
+    /// The zone of a link-local gateway (RFC 4007 section 11), such as `eth0`: a matter of this machine alone.
+    public var gatewayZone: String?
+
     /// Whom the gateway has to prove to be.
     public var target: GSSInitiatorProvider.Target
 
-    /// The ticket cache in the Kerberos library's spelling (`FILE:/tmp/krb5cc_1000`, `KEYRING:…`); nil for the
-    /// library's default.
+    /// Let `krb5.conf` decide whether DNS names the gateway's host and realm (`dns_canonicalize_hostname`, `rdns`,
+    /// `dns_lookup_realm`). Without it the gateway must be the one that was named.
+    public var trustsDNS: Bool
+
+    /// The ticket cache in the Kerberos library's spelling (`FILE:/tmp/krb5cc_1000`), or a collection (`DIR:…`, `KCM:`,
+    /// `KEYRING:…`), of which the one that fits is used; nil for the library's default.
     public var credentialCache: String?
+
+    /// The client's principal; nil for the one whose cache fits the gateway.
+    public var identity: String?
 
     /// A keytab to get tickets with when the cache has none, in the library's spelling.
     public var clientKeytab: String?
@@ -53,12 +63,24 @@ extension ProxyConnector {
     public init(gateway: SOCKSAddress, target: GSSInitiatorProvider.Target) {
       self.gateway = gateway
       self.target = target
+      self.trustsDNS = false
       self.level = .confidentiality
       self.selective = .unlessEncrypted
       self.connectTimeout = .seconds(20)
       self.negotiationTimeout = .seconds(60)
       self.acceptTimeout = .minutes(10)
       self.maximumBufferedDatagrams = 256
+    }
+
+    /// The host to connect to, with its zone.
+    var gatewayHost: String {
+      self.gateway.host.description + (self.gatewayZone.map { "%\($0)" } ?? "")
+    }
+
+    /// The principal asked for and who decides it, for the line that says where a program listens.
+    public var targetWords: String {
+      guard self.trustsDNS else { return self.targetName }
+      return "\(self.targetName), or of what DNS names (--trust-dns)"
     }
 
     /// The principal asked for, as it is shown.
@@ -69,4 +91,7 @@ extension ProxyConnector {
       }
     }
   }
+
+  /// Whether a text can be a Kerberos principal.
+  public static func isPrincipal(_ text: String) -> Bool { GSSInitiatorProvider.isPrincipal(text) }
 }

@@ -42,7 +42,7 @@ extension ProxyConnector {
         // With the keepalive of the gateway's own side: a gateway that has gone is found as soon as a client that has.
         RelayChannelOptions.apply(to: channel).flatMapThrowing { try attempt.add(channel) }
       }
-      .connect(host: configuration.gateway.host.description, port: Int(configuration.gateway.port))
+      .connect(host: configuration.gatewayHost, port: Int(configuration.gateway.port))
       .flatMapErrorThrowing { throw ProxyConnectorError(connecting: $0, configuration) }
   }
 

@@ -1,5 +1,6 @@
 public import NIOCore
 public import NIOPosix
+import Platform
 import ProxySession
 public import SOCKSCore
 public import SOCKSGSSAPI
@@ -36,13 +37,14 @@ public final class ProxyConnector: Sendable {
     group: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton
   ) {
     var provided = GSSInitiatorProvider.Configuration(
-      target: configuration.target, credentialCache: configuration.credentialCache,
-      clientKeytab: configuration.clientKeytab)
-    let streams = GSSInitiatorProvider(provided, pool: pool, tokens: tokens)
+      target: configuration.target, credentialCache: configuration.credentialCache, identity: configuration.identity,
+      clientKeytab: configuration.clientKeytab, trustsDNS: configuration.trustsDNS)
+    let otherNames: @Sendable (String) -> [String] = { HostNames.ofAddresses(of: $0) }
+    let streams = GSSInitiatorProvider(provided, pool: pool, tokens: tokens, otherNames: otherNames)
     // "GSS_C_SEQUENCE_FLAG should only be passed in for TCP-based clients, not for UDP-based clients" (RFC 1961
     // section 3.2).
     provided.asksForSequence = false
-    let datagrams = GSSInitiatorProvider(provided, pool: pool, tokens: tokens)
+    let datagrams = GSSInitiatorProvider(provided, pool: pool, tokens: tokens, otherNames: otherNames)
     self.init(configuration, group: group) { eventLoop, command in
       (command == .udpAssociate ? datagrams : streams).makeEstablishment(on: eventLoop)
     }

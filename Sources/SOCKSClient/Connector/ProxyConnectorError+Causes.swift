@@ -20,7 +20,7 @@ extension ProxyConnectorError {
     } else {
       reason = .gatewayUnreachable
     }
-    self.init(reason, configuration, detail: escaped("\(error)"))
+    self.init(reason, configuration, detail: escaped(words(for: error)))
   }
 
   /// Whether this program had no descriptor for one of the gateway's addresses: it may have been the one that answers.
@@ -42,11 +42,14 @@ extension ProxyConnectorError {
     return isTimeout ? .gatewayTimedOut : .gatewayUnreachable
   }
 
+  /// Explanations with several principals in them are longer than a log's usual texts.
+  private static let detailLimit = 2_048
+
   /// The gateway was reached; what followed failed.
   init(negotiating error: SOCKSError, _ configuration: ProxyConnector.Configuration, request: SOCKSRequest) {
     self.init(
-      Reason(error.code), configuration, request: request, replyCode: error.reply, detail: escaped(error.detail),
-      code: error.code)
+      Reason(error.code), configuration, request: request, replyCode: error.reply,
+      detail: escaped(error.detail, limit: Self.detailLimit), code: error.code)
   }
 }
 
@@ -56,9 +59,13 @@ extension ProxyConnectorError.Reason {
     case .noCredentials: self = .noTicket
     case .credentialsExpired: self = .ticketExpired
     case .unknownService: self = .unknownService
+    case .ticketForOtherService: self = .ticketForOtherService
+    case .ticketCacheUnreadable: self = .ticketCacheUnreadable
+    case .configurationUnreadable: self = .configurationUnreadable
+    case .tokenTooLong: self = .ticketTooLong
     case .kdcUnreachable: self = .kdcUnreachable
     case .clockSkew: self = .clockSkew
-    case .contextFailed, .keytabUnreadable, .replayCacheUnreadable, .configurationUnreadable: self = .kerberosFailed
+    case .contextFailed, .keytabUnreadable, .replayCacheUnreadable: self = .kerberosFailed
     case .abortReceived, .passwordRefused: self = .gatewayRefusedAuthentication
     case .noAcceptableMethod, .methodNotOffered: self = .methodNotAccepted
     case .contextTooWeak, .serviceNotServed: self = .contextTooWeak

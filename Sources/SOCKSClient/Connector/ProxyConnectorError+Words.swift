@@ -3,9 +3,10 @@ import SOCKSCore
 extension ProxyConnectorError: CustomStringConvertible {
   /// One line: what failed, and what can be done.
   public var description: String {
-    let gateway = "gateway \(escaped(self.gateway.description))"
+    let gateway = "gateway \(self.gatewayWords)"
     switch self.reason.base {
     case .gatewayNotFound:
+      guard self.gatewayZone == nil else { return "cannot find \(gateway): this machine has no such interface" }
       return "cannot find \(gateway): its name has no address"
     case .gatewayRefusedConnection:
       return "cannot reach \(gateway): connection refused; nothing listens there"
@@ -19,16 +20,26 @@ extension ProxyConnectorError: CustomStringConvertible {
       return "the Kerberos ticket has expired: run kinit again"
     case .unknownService:
       return "Kerberos does not know the service \(self.service): check the gateway's name, or "
-        + "try --service \(self.otherService) or --principal\(self.inParentheses)"
+        + "try --service \(self.otherService) or --principal\(self.inParentheses)" + self.principalHint
+    case .ticketForOtherService:
+      return "\(gateway) was not contacted as \(self.service), and no ticket was sent\(self.because)"
+    case .ticketCacheUnreadable:
+      return "the Kerberos ticket cache cannot be read\(self.because)"
+    case .configurationUnreadable:
+      return "the Kerberos configuration cannot be read\(self.because)"
+    case .ticketTooLong:
+      return
+        "Kerberos authentication to \(self.service) is not possible\(self.because); the likely cause: the user is a "
+        + "member of too many groups, which the ticket lists"
     case .kdcUnreachable:
       return "no Kerberos server (KDC) answers: check the network and krb5.conf\(self.inParentheses)"
     case .clockSkew:
       return "this machine's clock and the Kerberos server's differ too much: set the clock"
     case .kerberosFailed:
-      return "Kerberos authentication to \(self.service) failed\(self.because)"
+      return "Kerberos authentication to \(self.service) failed\(self.because)" + self.principalHint
     case .gatewayRefusedAuthentication:
       return "\(gateway) refused the authentication as \(self.service)\(self.because); its log says why (it may not "
-        + "serve that name or level, its key may be out of date, or the clocks may differ)"
+        + "serve that name or level, its key may be out of date, or the clocks may differ)" + self.principalHint
     case .methodNotAccepted:
       return "\(gateway) does not take Kerberos (GSS-API) authentication\(self.inParentheses)"
     case .contextTooWeak:
@@ -54,6 +65,12 @@ extension ProxyConnectorError: CustomStringConvertible {
     }
   }
 
+  private var gatewayWords: String {
+    let gateway = escaped(self.gateway.description)
+    guard let zone = self.gatewayZone, let bracket = gateway.lastIndex(of: "]") else { return gateway }
+    return "\(gateway[..<bracket])%\(escaped(zone))\(gateway[bracket...])"
+  }
+
   private var requestWords: String {
     let target = escaped(self.target?.description ?? "the target")
     switch self.request?.command {
@@ -62,6 +79,13 @@ extension ProxyConnectorError: CustomStringConvertible {
     case .udpAssociate?: return "relay datagrams"
     default: return "connect to \(target)"
     }
+  }
+
+  /// A principal of one part is a user's, unless it is a machine account of Active Directory.
+  private var principalHint: String {
+    let name = self.service.prefix { $0 != "@" }
+    guard !name.contains("/"), !name.hasSuffix("$") else { return "" }
+    return "; --principal takes the gateway's principal (NAME/HOST@REALM), and --as takes yours"
   }
 
   /// The two names that gateways have in the field: the one that was not asked for.

@@ -7,6 +7,7 @@ public struct ProxyConnectorError: Error, Sendable, Hashable {
     enum Base: Hashable, Sendable {
       case gatewayNotFound, gatewayRefusedConnection, gatewayUnreachable, gatewayTimedOut
       case noTicket, ticketExpired, unknownService, kdcUnreachable, clockSkew, kerberosFailed
+      case ticketForOtherService, ticketCacheUnreadable, configurationUnreadable, ticketTooLong
       case gatewayRefusedAuthentication, methodNotAccepted, contextTooWeak, levelNotAcceptable
       case targetNameMalformed, targetRefused, timedOut, gatewayClosed, protocolViolated, tooBusy, localFailure
       case internalError
@@ -32,6 +33,14 @@ public struct ProxyConnectorError: Error, Sendable, Hashable {
     public static let kdcUnreachable = Self(base: .kdcUnreachable)
     /// The clocks are too far apart.
     public static let clockSkew = Self(base: .clockSkew)
+    /// The ticket is for another service than the one that was named. Nothing of it was sent.
+    public static let ticketForOtherService = Self(base: .ticketForOtherService)
+    /// The ticket cache cannot be reached or read.
+    public static let ticketCacheUnreadable = Self(base: .ticketCacheUnreadable)
+    /// `krb5.conf`, or a file that it includes, cannot be read.
+    public static let configurationUnreadable = Self(base: .configurationUnreadable)
+    /// The Kerberos message has more bytes than SOCKS carries.
+    public static let ticketTooLong = Self(base: .ticketTooLong)
     /// The Kerberos library failed for another reason.
     public static let kerberosFailed = Self(base: .kerberosFailed)
     /// The gateway answered with an abort (RFC 1961 section 3.8).
@@ -65,6 +74,9 @@ public struct ProxyConnectorError: Error, Sendable, Hashable {
   /// The gateway, as it was typed.
   public let gateway: SOCKSAddress
 
+  /// The gateway's zone, where one was typed.
+  public let gatewayZone: String?
+
   /// The principal that was asked for, escaped.
   public let service: String
 
@@ -89,6 +101,7 @@ public struct ProxyConnectorError: Error, Sendable, Hashable {
   ) {
     self.reason = reason
     self.gateway = configuration.gateway
+    self.gatewayZone = configuration.gatewayZone
     self.service = configuration.targetName
     self.request = request
     self.replyCode = replyCode
@@ -106,6 +119,7 @@ extension ProxyConnectorError {
     case .gatewayUnreachable: return .networkUnreachable
     case .timedOut: return .hostUnreachable
     case .gatewayRefusedConnection, .noTicket, .ticketExpired, .unknownService, .kdcUnreachable, .clockSkew,
+      .ticketForOtherService, .ticketCacheUnreadable, .configurationUnreadable, .ticketTooLong,
       .kerberosFailed, .gatewayRefusedAuthentication, .methodNotAccepted, .contextTooWeak, .levelNotAcceptable,
       .targetRefused, .gatewayClosed, .protocolViolated, .tooBusy, .localFailure, .internalError:
       return .generalFailure

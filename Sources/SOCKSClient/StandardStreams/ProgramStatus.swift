@@ -18,7 +18,7 @@ public enum ProgramStatus: Int32, Hashable, Sendable, CaseIterable {
   case temporary = 75
   /// The gateway does not keep to the protocol, or does not agree to the protection asked for.
   case protocolError = 76
-  /// No ticket, an expired one, an unknown service, refused by the gateway or its rules.
+  /// No ticket, or one that cannot be used; an unknown service; refused by the gateway or its rules.
   case noPermission = 77
 }
 
@@ -30,6 +30,7 @@ extension ProxyConnectorError {
     case .targetNameMalformed: .usage
     case .gatewayRefusedConnection, .gatewayUnreachable: .unavailable
     case .gatewayTimedOut, .timedOut, .kdcUnreachable, .tooBusy: .temporary
+    case .ticketForOtherService, .ticketCacheUnreadable, .configurationUnreadable, .ticketTooLong: .noPermission
     case .noTicket, .ticketExpired, .unknownService, .clockSkew, .kerberosFailed, .gatewayRefusedAuthentication:
       .noPermission
     case .methodNotAccepted, .contextTooWeak, .levelNotAcceptable, .protocolViolated: .protocolError

@@ -53,14 +53,14 @@ public struct StandardDatagramSession: Sendable {
         progress.state.withLock { $0.lastActivity = .now }
       }
     } catch let error as SystemError {
-      throw StandardStreamSession.CutShort(description: "cannot write to standard output: \(error)")
+      throw StandardStreamSession.CutShort(description: "cannot write to standard output: \(words(for: error))")
     } catch {
-      let detail = (error as? SOCKSError)?.detail ?? "\(error)"
+      let detail = words(for: error)
       throw StandardStreamSession.CutShort(description: "the session was cut short: \(escaped(detail))")
     }
     let end = progress.state.withLock { $0 }
     if let error = end.inputFailure {
-      throw StandardStreamSession.CutShort(description: "cannot read standard input: \(error)")
+      throw StandardStreamSession.CutShort(description: "cannot read standard input: \(words(for: error))")
     }
     guard end.hasFinished else {
       throw StandardStreamSession.CutShort(

@@ -39,7 +39,7 @@ public struct StandardStreamSession: Sendable {
       streams = try StandardStreamCopy()
     } catch {
       try? await proxied.channel.close()
-      throw CutShort(description: "cannot make a socket: \(error)")
+      throw CutShort(description: "cannot make a socket: \(words(for: error))")
     }
     let copies = NIOThreadPool(numberOfThreads: 2)
     copies.start()
@@ -51,7 +51,7 @@ public struct StandardStreamSession: Sendable {
       // What the target has sent shall be written before the program ends, whatever came after it.
       try await output.get()
     } catch {
-      throw CutShort(description: "cannot write to standard output: \(error)")
+      throw CutShort(description: "cannot write to standard output: \(words(for: error))")
     }
     if let problem = end.problem { throw CutShort(description: problem) }
   }
@@ -85,7 +85,7 @@ public struct StandardStreamSession: Sendable {
       }
       // An input that breaks must not look like one that has ended.
       copies.runIfActive(eventLoop: self.eventLoop) { try streams.copyInput() }.assumeIsolated().whenFailure { error in
-        failure.text = "cannot read standard input: \(error)"
+        failure.text = "cannot read standard input: \(words(for: error))"
         relay.end()
       }
     }

@@ -7,7 +7,8 @@ extension SOCKSReplyCode {
       case .unsupportedCommand: .commandNotSupported
       case .unsupportedAddressType: .addressTypeNotSupported
       case .malformedName: .hostUnreachable
-      case .wrongVersion, .foreignProtocol, .levelNotWrapped, .malformedMessage, .unexpectedMessage,
+      case .wrongVersion, .ticketForOtherService, .ticketCacheUnreadable, .tokenTooLong, .foreignProtocol,
+        .levelNotWrapped, .malformedMessage, .unexpectedMessage,
         .noAcceptableMethod, .methodNotOffered,
         .unprotectedRequest, .emptyToken, .tooManyRounds, .contextFailed, .noCredentials, .credentialsExpired,
         .unknownService, .kdcUnreachable, .clockSkew, .contextTooWeak, .serviceNotServed, .levelNotAcceptable,

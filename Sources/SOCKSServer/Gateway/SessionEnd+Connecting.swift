@@ -24,7 +24,8 @@ extension SessionEnd {
     let ends = (earlier + last).map(Self.init(attempt:))
     // Where this side had no descriptor for an address, nobody knows what that one would have answered.
     let order: [Cause] = [
-      .limit(.descriptors), .limit(.memory), .connectFailed(.refused), .connectFailed(.hostUnreachable), .timeout(.connect),
+      .limit(.descriptors), .limit(.memory), .connectFailed(.refused), .connectFailed(.hostUnreachable),
+      .timeout(.connect),
       .connectFailed(.networkUnreachable),
     ]
     let causes = ends.map(\.cause)

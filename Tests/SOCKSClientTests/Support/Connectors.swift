@@ -7,7 +7,8 @@ import SOCKSCore
 /// A connector with contexts that need no Kerberos.
 func makeConnector(
   to gateway: SOCKSAddress, level: ProtectionLevel = .confidentiality, failure: SOCKSError? = nil,
-  timeout: TimeAmount = .minutes(5), acceptTimeout: TimeAmount = .minutes(5)
+  timeout: TimeAmount = .minutes(5), acceptTimeout: TimeAmount = .minutes(5),
+  firstToken: ByteBuffer = ByteBuffer(string: "question")
 ) -> ProxyConnector {
   var configuration = ProxyConnector.Configuration(gateway: gateway)
   configuration.level = level
@@ -15,7 +16,7 @@ func makeConnector(
   configuration.negotiationTimeout = timeout
   configuration.acceptTimeout = acceptTimeout
   return ProxyConnector(configuration, group: MultiThreadedEventLoopGroup.singleton) { eventLoop, command in
-    PlainEstablishment(on: eventLoop, ordered: command != .udpAssociate, failure: failure)
+    PlainEstablishment(on: eventLoop, ordered: command != .udpAssociate, failure: failure, firstToken: firstToken)
   }
 }
 

@@ -7,11 +7,16 @@ final class PlainEstablishment: ContextEstablishment {
   private let eventLoop: any EventLoop
   private let ordered: Bool
   private let failure: SOCKSError?
+  private let firstToken: ByteBuffer
 
-  init(on eventLoop: any EventLoop, ordered: Bool = true, failure: SOCKSError? = nil) {
+  init(
+    on eventLoop: any EventLoop, ordered: Bool = true, failure: SOCKSError? = nil,
+    firstToken: ByteBuffer = ByteBuffer(string: "question")
+  ) {
     self.eventLoop = eventLoop
     self.ordered = ordered
     self.failure = failure
+    self.firstToken = firstToken
   }
 
   func step(_ token: ByteBuffer?, completion: @escaping (EstablishmentStep) -> Void) {
@@ -24,7 +29,7 @@ final class PlainEstablishment: ContextEstablishment {
       if !self.ordered { attributes.services.remove(.sequence) }
       step = .complete(attributes, token: isLast ? nil : ByteBuffer(string: "answer"), PlainProtection())
     } else {
-      step = .continueNeeded(token: ByteBuffer(string: "question"))
+      step = .continueNeeded(token: self.firstToken)
     }
     self.eventLoop.assumeIsolated().execute { completion(step) }
   }

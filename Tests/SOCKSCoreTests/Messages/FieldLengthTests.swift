@@ -29,7 +29,7 @@ import Testing
       GSSMessage.authentication(token: token), .protectionLevel(token: token), .encapsulation(token: token),
     ] {
       var buffer = ByteBuffer()
-      #expect(throws: SOCKSError(.valueOutOfRange)) { try message.encode(into: &buffer) }
+      #expect(throws: SOCKSError(.tokenTooLong)) { try message.encode(into: &buffer) }
       #expect(buffer.readableBytes == 0)
     }
     var frames = ByteBuffer()

@@ -52,14 +52,17 @@ public enum GSSMessage: Hashable, Sendable {
     }
   }
 
-  /// - Throws: `valueOutOfRange` for a token of more than 65,535 octets.
+  /// - Throws: `tokenTooLong` for a token of more than 65,535 bytes.
   public func encode(into buffer: inout ByteBuffer) throws(SOCKSError) {
     switch self {
     case .abort:
       buffer.writeMultipleIntegers(SOCKSVersion.gssapi, GSSMessageType.abort.rawValue)
     case .authentication(let token), .protectionLevel(let token), .encapsulation(let token):
       guard let length = UInt16(exactly: token.readableBytes) else {
-        throw SOCKSError(.valueOutOfRange, "a token of \(token.readableBytes) octets does not fit a message")
+        throw SOCKSError(
+          .tokenTooLong,
+          "the Kerberos message has \(token.readableBytes) bytes, and SOCKS carries at most "
+            + "\(Self.maximumTokenLength) (RFC 1961 section 3.4)")
       }
       buffer.writeMultipleIntegers(SOCKSVersion.gssapi, self.type.rawValue, length)
       buffer.writeImmutableBuffer(token)
