@@ -117,7 +117,7 @@ import Testing
     let addresses: [IPAddress]
     init(_ addresses: [IPAddress]) { self.addresses = addresses }
 
-    var lookUp: @Sendable (String, Int) -> Result<[IPAddress], SOCKSError> {
+    var lookUp: @Sendable (String, Int) -> Result<[IPAddress], SessionEnd> {
       { name, _ in
         self.asked.withLock { $0.append(name) }
         return .success(self.addresses)
