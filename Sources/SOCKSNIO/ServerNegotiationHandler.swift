@@ -33,6 +33,7 @@ public final class ServerNegotiationHandler: ChannelInboundHandler, RemovableCha
   private var establishment: (any ContextEstablishment)?
   private var protection: (any PerMessageProtection)?
   private var username: [UInt8]?
+  private var steps = StepClock()
   /// Where the negotiation was when the last event came: what a failure is reported with.
   private var phase: ServerNegotiation.Phase = .method
   private var timedPhase: ServerNegotiation.Phase?
@@ -120,7 +121,7 @@ public final class ServerNegotiationHandler: ChannelInboundHandler, RemovableCha
   }
 
   public func channelInactive(context: ChannelHandlerContext) {
-    self.giveUp(SOCKSError(.connectionClosed, "the client closed the connection"), context)
+    self.giveUp(self.departure(context), context)
     self.end()
     context.fireChannelInactive()
   }
@@ -230,13 +231,14 @@ public final class ServerNegotiationHandler: ChannelInboundHandler, RemovableCha
     }
     let error =
       self.buffer.readableBytes == 0 || self.negotiation.phase == .listening
-      ? SOCKSError(.connectionClosed, "the client closed the connection")
+      ? self.departure(context)
       : SOCKSError(.truncated, "the client ended the stream inside a message")
     return self.run(self.negotiation.interrupted(error), context)
   }
 
   private func step(_ token: ByteBuffer, _ context: ChannelHandlerContext) {
     self.delegate?.negotiationReceivedCredential()
+    self.steps.begin(now: context.eventLoop.now)
     let establishment = self.establishment ?? self.makeEstablishment()
     self.establishment = establishment
     establishment.step(token) { [weak self] step in
@@ -247,6 +249,7 @@ public final class ServerNegotiationHandler: ChannelInboundHandler, RemovableCha
   }
 
   private func stepFinished(_ step: EstablishmentStep, _ context: ChannelHandlerContext) {
+    self.steps.end(now: context.eventLoop.now)
     switch step {
     case .continueNeeded(let token):
       self.event(context) { $0.stepFinished(.continueNeeded(token: token)) }
@@ -290,8 +293,10 @@ public final class ServerNegotiationHandler: ChannelInboundHandler, RemovableCha
     self.username = request.username
     guard let delegate = self.delegate else { return self.event(context) { $0.passwordChecked(.notChecked) } }
     delegate.negotiationReceivedCredential()
+    self.steps.begin(now: context.eventLoop.now)
     delegate.negotiationReceivedPassword(request) { [weak self] outcome in
       guard let self, let context = self.context else { return }
+      self.steps.end(now: context.eventLoop.now)
       self.event(context) { $0.passwordChecked(outcome) }
     }
   }
@@ -347,6 +352,18 @@ public final class ServerNegotiationHandler: ChannelInboundHandler, RemovableCha
 
   private func interrupt(_ error: SOCKSError, _ context: ChannelHandlerContext) {
     self.event(context) { $0.interrupted(error) }
+  }
+
+  /// The client has gone: of its own accord, or because this side was slow to authenticate it.
+  private func departure(_ context: ChannelHandlerContext) -> SOCKSError {
+    switch self.negotiation.phase {
+    case .authentication, .level:
+      if self.steps.hasBeenSlow(now: context.eventLoop.now) {
+        return SOCKSError(.stepTimedOut, "the client left after this side's own step had taken long")
+      }
+    case .method, .request, .serving, .listening, .relaying, .ended: break
+    }
+    return SOCKSError(.connectionClosed, "the client closed the connection")
   }
 
   /// Ends without an answer, whatever the machine would like to send.

@@ -127,9 +127,8 @@ import Testing
 
   @Test func theFirstEndCounts() {
     var outcome = SessionOutcome()
-    let isFirst = outcome.set(SessionEnd(.evicted))
-    let isSecond = outcome.set(SessionEnd(.connectionClosed))
-    #expect(isFirst && !isSecond)
+    let (first, second) = (outcome.set(SessionEnd(.evicted)), outcome.set(SessionEnd(.connectionClosed)))
+    #expect(first && !second)
     #expect(outcome.end?.cause == .evicted)
   }
 }

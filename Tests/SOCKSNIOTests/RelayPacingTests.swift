@@ -85,7 +85,7 @@ import Testing
     harness.target.receive([1, 2])
     #expect(harness.client.probe.octets == [1, 2])
     harness.target.receiveEnd()
-    #expect(harness.ends.map { $0.error == nil } == [true])
+    #expect(harness.ends.map(\.cause) == [.completed(first: .client)])
   }
 
   /// Reads go on behind what was held.
@@ -107,13 +107,13 @@ import Testing
     }
     #expect(harness.passed == 300)
     harness.client.advance(.seconds(2))
-    #expect(harness.ends.map(\.error?.code) == [.deadlinePassed])
+    #expect(harness.ends.map(\.cause) == [.idle(isHalfClosed: false)])
   }
 
   /// What is held goes nowhere when the relay ends.
   @Test func theEndOfTheRelayIsItsEnd() throws {
     let harness = try Harness(earlyData: pattern(300))
-    harness.session.end(SOCKSError(.refusedByRule))
+    harness.session.end()
     harness.client.advance(.seconds(10))
     #expect(harness.passed == 100 && harness.ends.count == 1)
   }

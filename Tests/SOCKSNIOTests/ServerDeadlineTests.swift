@@ -63,6 +63,18 @@ import Testing
     #expect(harness.wire.probe.events == events && harness.delegate.failures.count == 1)
   }
 
+  /// Clients have timeouts of their own, and this side has been the slow one.
+  @Test(arguments: [1, 999, 1_000, 4_000]) func aClientThatLeavesDuringAStep(milliseconds: Int64) throws {
+    let harness = try ServerHarness()
+    harness.wire.receive(ServerHarness.gssOffer)
+    harness.establishment.holdsSteps = true
+    harness.wire.receive(ByteScript.authentication([0x60]))
+    harness.wire.advance(.milliseconds(milliseconds))
+    harness.wire.hangUp()
+    let code: SOCKSError.Code = milliseconds < 1_000 ? .connectionClosed : .stepTimedOut
+    #expect(harness.delegate.failures.map(\.error.code) == [code])
+  }
+
   @Test func aPasswordThatIsStillBeingChecked() throws {
     let harness = try ServerHarness(methods: [.usernamePassword])
     harness.delegate.holds = true

@@ -40,24 +40,30 @@ public final class OngoingTrouble: Sendable {
   private func met(_ end: SessionEnd) {
     let isNew = self.state.withLock { state in
       state.sessions[end.reason, default: 0] += 1
+      self.isPresent.store(true, ordering: .relaxed)
       return state.sessions[end.reason] == 1
     }
-    self.isPresent.store(true, ordering: .releasing)
     guard isNew else { return }
     self.lines.log(
       "trouble \(end.reason)", level: .error, "logins fail for a reason of this machine's",
       metadata: ["reason": "\(end.reason)", "detail": "\(end.detailForTheLog)"])
   }
 
-  /// A context was established: whatever there was is over. Called for each login, so that it costs nothing.
-  public func contextEstablished() {
-    guard self.isPresent.load(ordering: .relaxed), self.isPresent.exchange(false, ordering: .acquiringAndReleasing)
-    else { return }
-    let sessions = self.state.withLock { state in
-      defer { state.sessions = [:] }
-      return state.sessions
+  /// A context was established: whatever there was is over. Called for each login, so it costs nothing without trouble.
+  public func contextEstablished() { self.end { _ in true } }
+
+  /// A password was accepted: there is memory again. It says nothing about Kerberos.
+  public func passwordAccepted() { self.end { $0 == SessionEnd.Limit.memory.rawValue } }
+
+  private func end(_ isOver: (String) -> Bool) {
+    guard self.isPresent.load(ordering: .relaxed) else { return }
+    let over = self.state.withLock { state in
+      let over = state.sessions.filter { isOver($0.key) }
+      for reason in over.keys { state.sessions[reason] = nil }
+      self.isPresent.store(!state.sessions.isEmpty, ordering: .relaxed)
+      return over
     }
-    for (reason, count) in sessions.sorted(by: { $0.key < $1.key }) {
+    for (reason, count) in over.sorted(by: { $0.key < $1.key }) {
       self.lines.log(
         "over \(reason)", level: .notice, "logins work again",
         metadata: ["reason": "\(reason)", "sessions": "\(count)"])

@@ -52,9 +52,12 @@ public final class Bridge: Service {
     let log = ListenerLog(self.logger)
     let listeners = try await self.endpoints.open { address in
       try await ReopeningListener.open(at: address, log: log) { self.bootstrap(log, at: $0).bind(to: $0) }
-    } address: { $0.address } close: { await $0.close() }
-    for listener in listeners { try await listener.startAccepting() }
+    } address: {
+      $0.address
+    } close: {
+      await $0.close()
     }
+    for listener in listeners { try await listener.startAccepting() }
     let bound = listeners.compactMap { SOCKSAddress($0.address) }
     self.connections.listening(listeners, at: bound)
     guard let first = bound.first else { throw BridgeError(.cannotListen, "no address to listen on was given") }

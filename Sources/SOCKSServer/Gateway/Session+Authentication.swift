@@ -58,6 +58,7 @@ extension Session {
       return self.countAuthenticated()
     }
     // An empty name was refused with its password.
+    self.services.trouble.passwordAccepted()
     self.identity = UserName(username).map(Identity.user)
     self.record.name = self.identity
     self.countAuthenticated()

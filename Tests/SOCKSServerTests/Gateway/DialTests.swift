@@ -69,7 +69,7 @@ import Testing
     let (code, record) = try await Self.ask(SOCKSAddress(ip, port: 9), setting)
     #expect(code == 0x02)
     #expect(record["reason"] == "refused-by-rule" && record["detail"] == detail && record["rule"] == rule)
-    #expect(record["fault"] == "refused-by-policy" && record["phase"] == "serving")
+    #expect(record["fault"] == "policy" && record["phase"] == "serving")
     #expect(record.level == .notice)
   }
 
@@ -117,7 +117,7 @@ import Testing
     let addresses: [IPAddress]
     init(_ addresses: [IPAddress]) { self.addresses = addresses }
 
-    var lookUp: @Sendable (String, Int) -> Result<[IPAddress], SOCKSError> {
+    var lookUp: @Sendable (String, Int) -> Result<[IPAddress], SessionEnd> {
       { name, _ in
         self.asked.withLock { $0.append(name) }
         return .success(self.addresses)
@@ -149,6 +149,10 @@ import Testing
     for name in ["a.secret.example", "b.A.Secret.example.", "caf\u{e9}.secret.example"] {
       let (code, record) = try await Self.ask(try SOCKSAddress(name: name, port: 9), setting)
       #expect(code == 0x02 && record["reason"] == "refused-by-rule", "\(name)")
+    }
+    for name in ["not_ok..example", "caf\u{e9}.example"] {
+      let (code, record) = try await Self.ask(try SOCKSAddress(name: name, port: 9), setting)
+      #expect(code == 0x04 && record["reason"] == "malformed-name", "\(name)")
     }
     #expect(resolver.asked.withLock { $0 }.isEmpty)
   }

@@ -16,7 +16,7 @@ import Testing
     private let asked = Mutex<[String]>([])
     var all: [String] { self.asked.withLock { $0 } }
 
-    func lookUp(_ name: String) -> Result<[IPAddress], SOCKSError> {
+    func lookUp(_ name: String) -> Result<[IPAddress], SessionEnd> {
       self.asked.withLock { $0.append(name) }
       return name.hasPrefix("known.") ? .success([.v4(0x7f00_0001)]) : .failure(SessionEnd(.connectFailed(.noSuchName)))
     }

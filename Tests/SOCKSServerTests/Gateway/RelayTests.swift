@@ -168,7 +168,7 @@ import Testing
       await target.reset()
       #expect(await client.peer.end() == .failed(ECONNRESET))
       let record = try await gateway.log.next()
-      #expect(record["reason"] == "connection-closed" && record["fault"] == "network" && record.level == .info)
+      #expect(record["reason"] == "connection-closed" && record["fault"] == "target" && record.level == .info)
     }
   }
 

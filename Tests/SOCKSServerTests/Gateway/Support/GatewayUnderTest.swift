@@ -37,7 +37,7 @@ final class GatewayUnderTest: Sendable {
     var attributes = SecurityContextAttributes.fake()
     /// What each context's first step ends with.
     var step: @Sendable () -> FakeEstablishment.Step = { .complete([0x60, 0x02]) }
-    var lookUp: @Sendable (String, Int) -> Result<[IPAddress], SOCKSError> = { _, _ in
+    var lookUp: @Sendable (String, Int) -> Result<[IPAddress], SessionEnd> = { _, _ in
       .failure(SessionEnd(.connectFailed(.noSuchName)))
     }
     var inHostsFile: @Sendable (String, Int) -> Result<[IPAddress], SOCKSError> = { _, _ in .success([]) }
