@@ -14,7 +14,9 @@ import Testing
 
   /// Networks for documentation (RFC 5737, RFC 3849) and what is nobody's.
   @Test func othersAreNot() throws {
-    for octets in [[192, 0, 2, 1], [203, 0, 113, 9], [8, 8, 8, 8]] as [[UInt8]] { #expect(try !LocalAddress.isOwn(octets)) }
+    for octets in [[192, 0, 2, 1], [203, 0, 113, 9], [8, 8, 8, 8]] as [[UInt8]] {
+      #expect(try !LocalAddress.isOwn(octets))
+    }
     #expect(try !LocalAddress.isOwn([0x20, 0x01, 0x0d, 0xb8] + [UInt8](repeating: 0, count: 11) + [1]))
     #expect(try !LocalAddress.isOwn([1, 2, 3]))
   }

@@ -236,8 +236,9 @@ import Testing
       #expect(state.evictableSessions == model.evictable && state.sessions == model.sessions.count)
       #expect(state.open <= limits.descriptors + DescriptorLedger.evictionSlack)
       #expect(state.connections <= limits.connections)
-      #expect(state.promised == 0 || state.promised + state.committed + limits.loginReserve <= limits.descriptors
-        || model.sessions.values.contains { $0.sockets > 0 && ($0.hasEnded || !$0.isPromised) })
+      #expect(
+        state.promised == 0 || state.promised + state.committed + limits.loginReserve <= limits.descriptors
+          || model.sessions.values.contains { $0.sockets > 0 && ($0.hasEnded || !$0.isPromised) })
       // Whoever waited while there was none has been called as soon as there was.
       if waits > called, state.hasCapacity { #expect(test.called == called + 1) }
       if test.called > called { (called, waits) = (test.called, test.called) }

@@ -156,7 +156,8 @@ public final class Bridge: Service {
     }
     try BridgeSession(
       channel, connector: self.connector, user: self.configuration.user,
-      descriptors: SessionDescriptors(self.connections.ledger, id: number), idleTimeout: self.configuration.idleTimeout, logger: logger
+      descriptors: SessionDescriptors(self.connections.ledger, id: number), idleTimeout: self.configuration.idleTimeout,
+      logger: logger
     ).begin()
   }
 }

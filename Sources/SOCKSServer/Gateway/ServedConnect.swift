@@ -37,7 +37,8 @@ final class ServedConnect: ServedRequest {
 
   private func dial(_ access: AccessRequest, _ answer: @escaping (Result<SOCKSAddress, SOCKSError>) -> Void) {
     let session = self.session
-    let attempt = DialAttempt(eventLoop: session.channel.eventLoop, identity: access.identity, descriptors: session.descriptors)
+    let attempt = DialAttempt(
+      eventLoop: session.channel.eventLoop, identity: access.identity, descriptors: session.descriptors)
     self.state = .dialling(attempt)
     var hasAllowed = false
     let dial = session.services.dialler.dial(access.host, port: access.port, attempt: attempt) { address in

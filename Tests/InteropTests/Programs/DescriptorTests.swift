@@ -29,7 +29,8 @@ extension ProgramTests {
         timeouts: ["method: 120s", "request: 120s", "connect: 60s"], rules: Self.rules)
       // A hosts file of its own.
       let through = [
-        "unshare", "--mount", "sh", "-c", #"mount --bind "$0" /etc/hosts && exec "$@""#, folder.file("hosts"), "prlimit",
+        "unshare", "--mount", "sh", "-c", #"mount --bind "$0" /etc/hosts && exec "$@""#, folder.file("hosts"),
+        "prlimit",
         "--nofile=600:600",
       ]
       try await Gateway.run(configuration, through: through) { gateway in

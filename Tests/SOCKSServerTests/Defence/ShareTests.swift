@@ -84,6 +84,7 @@ import Testing
     #expect(plan.usable == max(2, available - plan.reserve))
     let shortage = try #require(plan.shortage)
     #expect(
-      shortage.contains("limits.connections: 10000") && shortage.contains("most \((plan.usable - min(128, plan.usable / 16)) / 2);"), "\(shortage)")
+      shortage.contains("limits.connections: 10000")
+        && shortage.contains("most \((plan.usable - min(128, plan.usable / 16)) / 2);"), "\(shortage)")
   }
 }

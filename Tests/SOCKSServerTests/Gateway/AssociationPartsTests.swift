@@ -148,7 +148,8 @@ import Testing
     func open() async throws -> (NIOLoopBound<AssociationSocket>, SocketAddress) {
       try await loop.flatSubmit {
         let socket = AssociationSocket(
-          any, services: services, descriptors: SessionDescriptors(ledger, id: 1), eventLoop: loop, received: { _ in }, readCompleted: {}, lost: {}, gone: {})
+          any, services: services, descriptors: SessionDescriptors(ledger, id: 1), eventLoop: loop, received: { _ in },
+          readCompleted: {}, lost: {}, gone: {})
         let bound = NIOLoopBound(socket, eventLoop: loop)
         return socket.open().map { (bound, $0) }
       }.get()
@@ -174,7 +175,8 @@ import Testing
     let (socket, address) = try await loop.flatSubmit {
       let real = (try? SocketAddress(.v4(0x7f00_0001), port: 0)) ?? broadcast
       let used = AssociationSocket(
-        real, services: Self.services(), descriptors: SessionDescriptors(Self.ledger(), id: 1), eventLoop: loop, received: { _ in }, readCompleted: {},
+        real, services: Self.services(), descriptors: SessionDescriptors(Self.ledger(), id: 1), eventLoop: loop,
+        received: { _ in }, readCompleted: {},
         lost: { continuation.yield() }, gone: {})
       let bound = NIOLoopBound(used, eventLoop: loop)
       return used.open().map { (bound, $0) }
@@ -209,7 +211,8 @@ import Testing
     let socket = try await loop.submit {
       let any = (try? SocketAddress(.v4(0), port: 0)) ?? remote
       let socket = AssociationSocket(
-        any, services: Self.services(), descriptors: SessionDescriptors(Self.ledger(), id: 1), eventLoop: loop, received: { _ in }, readCompleted: {}, lost: {}, gone: {})
+        any, services: Self.services(), descriptors: SessionDescriptors(Self.ledger(), id: 1), eventLoop: loop,
+        received: { _ in }, readCompleted: {}, lost: {}, gone: {})
       try socket.send(ByteBuffer(bytes: [1]), to: remote)
       socket.flush()
       return NIOLoopBound(socket, eventLoop: loop)
