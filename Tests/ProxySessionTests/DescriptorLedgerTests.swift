@@ -1,5 +1,6 @@
 import NIOEmbedded
 import SOCKSCore
+import SOCKSTestSupport
 import Synchronization
 import Testing
 
@@ -137,7 +138,7 @@ import Testing
     let session = SessionDescriptors(test.ledger, id: 1)
     let channels = [EmbeddedChannel(), EmbeddedChannel(), EmbeddedChannel(), EmbeddedChannel()]
     for channel in channels.prefix(3) { try session.take(for: channel) }
-    #expect(throws: SOCKSError(.tooBusy)) { try session.take(for: channels[3]) }
+    #expect(throws: SessionEnd(.limit(.descriptors))) { try session.take(for: channels[3]) }
     // Two of them outlive the session.
     test.ledger.sessionEnded(1)
     test.ledger.connectionClosed()
@@ -185,7 +186,7 @@ import Testing
   }
 
   @Test(arguments: 1...40) func noDescriptorIsLostOrCountedTwice(seed: UInt64) {
-    var random = SeededGenerator(state: seed)
+    var random = SeededGenerator(seed: seed)
     let limits = Self.limits(
       connections: Int.random(in: 1...60, using: &random), descriptors: Int.random(in: 2...60, using: &random),
       login: Int.random(in: 0...6, using: &random), first: Int.random(in: 0...6, using: &random))
@@ -250,7 +251,7 @@ import Testing
 
 @Suite struct IndexedSetTests {
   @Test(arguments: 1...10) func aSetGivesEachOfItsElements(seed: UInt64) {
-    var (set, model, random) = (IndexedSet<Int>(), Set<Int>(), SeededGenerator(state: seed))
+    var (set, model, random) = (IndexedSet<Int>(), Set<Int>(), SeededGenerator(seed: seed))
     for _ in 0..<1_000 {
       let element = Int.random(in: 0..<20, using: &random)
       if Bool.random(using: &random) {
@@ -263,18 +264,5 @@ import Testing
       #expect(set.count == model.count)
       #expect(Set((0..<model.count).compactMap { place in set.drawn { _ in place } }) == model)
     }
-  }
-}
-
-/// splitmix64.
-private struct SeededGenerator: RandomNumberGenerator {
-  var state: UInt64
-
-  mutating func next() -> UInt64 {
-    self.state &+= 0x9e37_79b9_7f4a_7c15
-    var word = self.state
-    word = (word ^ (word >> 30)) &* 0xbf58_476d_1ce4_e5b9
-    word = (word ^ (word >> 27)) &* 0x94d0_49bb_1331_11eb
-    return word ^ (word >> 31)
   }
 }

@@ -69,6 +69,8 @@ extension SessionEnd {
       case .password, .context, .contextTooWeak, .serviceNotServed, .levelNotAcceptable, .clockSkew,
         .credentialsExpired, .noCredentials, .unknownService:
         .client
+      // Of this side's, where it is the client.
+      case .ticketForOtherService, .ticketCache, .tokenTooLong: .gateway
       case .kdcUnreachable: .network
       case .abort: .target
       }

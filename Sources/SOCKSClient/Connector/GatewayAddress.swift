@@ -14,7 +14,7 @@ public struct GatewayAddress: Hashable, Sendable {
       self.zone = nil
       self.address = try SOCKSAddress(parsing: text, defaultPort: defaultPort)
       // fe80::/10: on every interface there is such a network.
-      guard case .address(.v6(let high, _)) = self.address.host, high >> 54 == 0xfe80 >> 6 else { return }
+      guard case .address(.v6(let halves)) = self.address.host, halves.high >> 54 == 0xfe80 >> 6 else { return }
       throw SOCKSError(
         .valueOutOfRange, "'\(escaped(text))': a link-local address needs its zone, as in [fe80::1%eth0]:1080")
     }

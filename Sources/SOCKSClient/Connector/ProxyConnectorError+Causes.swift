@@ -80,7 +80,7 @@ extension ProxyConnectorError.Reason {
     case .wrongVersion, .foreignProtocol, .levelNotWrapped, .malformedMessage, .unexpectedMessage, .unprotectedRequest,
       .emptyToken, .tooManyRounds,
       .invalidLevel, .levelZero, .protectionFailed, .replayDetected, .outOfSequence, .notEncrypted,
-      .tooManyEmptyMessages, .truncated, .malformedName, .unsupportedCommand, .unsupportedAddressType:
+      .tooManyEmptyMessages, .truncated, .unsupportedCommand, .unsupportedAddressType:
       self = .protocolViolated
     }
   }

@@ -13,10 +13,14 @@ extension ProxyConnectorError {
     case .gatewayRefusedConnection: cause = .connectFailed(.refused)
     case .gatewayUnreachable: cause = .connectFailed(.hostUnreachable)
     case .gatewayTimedOut: cause = .timeout(.connect)
+    case .targetNameMalformed: cause = .malformedName
+    // Without a code: this machine had no descriptor or no memory.
+    case .tooBusy: cause = .limit(.descriptors)
     case .localFailure: cause = .trouble(.socket)
     case .noTicket, .ticketExpired, .unknownService, .kdcUnreachable, .clockSkew, .kerberosFailed,
       .gatewayRefusedAuthentication, .methodNotAccepted, .contextTooWeak, .levelNotAcceptable, .targetRefused,
-      .timedOut, .gatewayClosed, .protocolViolated, .tooBusy, .internalError:
+      .timedOut, .gatewayClosed, .protocolViolated, .internalError, .ticketForOtherService, .ticketCacheUnreadable,
+      .configurationUnreadable, .ticketTooLong:
       // These have a code.
       cause = .bug
     }

@@ -50,7 +50,7 @@ final class SessionRegistry: Sendable {
   func beginDraining() { self.table.beginDraining() }
 
   /// Ends every session that is left.
-  func endAll(_ error: SOCKSError) { self.table.endAll(error) }
+  func endAll(_ end: SessionEnd) { self.table.endAll(end) }
 
   /// Returns when no connection is left, and every record is written.
   func waitUntilEmpty() async { await self.table.waitUntilEmpty(self.ledger) }

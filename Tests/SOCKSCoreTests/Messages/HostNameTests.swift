@@ -49,7 +49,7 @@ import Testing
     if let text = String(validating: field, as: UTF8.self) {
       #expect(throws: SOCKSError(.malformedName)) { try SOCKSHost(text) }
     }
-    #expect(SOCKSReplyCode(refusing: SOCKSError(MalformedName(field, reason))) == .hostUnreachable)
+    #expect(SOCKSReplyCode(refusing: SOCKSError(MalformedName(field, reason)).code) == .hostUnreachable)
   }
 
   @Test func everyOtherASCIICharacterIsRefused() {
