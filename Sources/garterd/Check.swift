@@ -1,5 +1,6 @@
 import ArgumentParser
 import GSSAPI
+import Logging
 import Platform
 import SOCKSCore
 import SOCKSGSSAPI

@@ -1,4 +1,5 @@
 import GSSAPI
+import Logging
 import Platform
 import SOCKSCore
 import SOCKSGSSAPI
