@@ -38,6 +38,10 @@ public enum ProgramSignals {
     // Inherited by all threads to come. The first thread is the exception: it has nothing to do later than to wait, and it
     // lets signals in then.
     unsafe pthread_sigmask(SIG_BLOCK, &signals, nil)
+    // Before any thread lets them in.
+    for signal in ProgramSignal.allCases where unsafe sigismember(&signals, signal.rawValue) == 1 {
+      self.install(signal)
+    }
     let watched = signals
     do throws(SystemError) {
       try SystemThread.start {
@@ -46,12 +50,9 @@ public enum ProgramSignals {
         self.passOn()
       }
     } catch {
-      // Then they do what they do by default.
+      // Without a thread they do what they do by default.
+      self.useDefaults()
       unsafe pthread_sigmask(SIG_UNBLOCK, &signals, nil)
-      return
-    }
-    for signal in ProgramSignal.allCases where unsafe sigismember(&signals, signal.rawValue) == 1 {
-      self.install(signal)
     }
   }
 

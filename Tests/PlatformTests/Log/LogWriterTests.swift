@@ -1,5 +1,6 @@
 import Glibc
 import Logging
+import Synchronization
 import Testing
 
 @testable import Platform
@@ -50,19 +51,34 @@ import Testing
     // Nobody closes the pipe of a thread that lasts.
   }
 
-  @Test func aPipeWithoutASpaceIsNotAskedAgainAndAgain() throws {
+  @Test func aFullPipeIsNotAskedAgainAndAgain() throws {
     let pipe = try Pipe(flags: Int32(O_NONBLOCK))
-    let log = LogWriter(descriptor: pipe.writer)
-    let before = Self.processorTime()
-    for number in 0..<20_000 { log.enqueue(Self.text(number), .ordinary) }
-    #expect(!log.flush(within: .milliseconds(600)))
-    // Other tests use this process too; a thread that spins takes all of the time.
-    #expect(Self.processorTime() - before < .milliseconds(500))
+    let (descriptor, capacity) = (pipe.writer, pipe.capacity)
+    let spent = SpentTime()
+    try SystemThread.start {
+      for number in 0..<(capacity / 4_096 + 4) {
+        LogSink(descriptor: descriptor).write([UInt8](repeating: UInt8(ascii: "a") + UInt8(number % 26), count: 4_096))
+      }
+      spent.time.withLock { $0 = Self.threadTime() }
+    }
+    // The time in which a thread that spins would use the processor.
+    SystemThread.pause(.milliseconds(500))
+    #expect(spent.time.withLock { $0 } == nil)
+    // Everything that was written: then the thread ends.
+    var received = 0
+    while received < (capacity / 4_096 + 4) * 4_096 { received += try pipe.read().count }
+    while spent.time.withLock({ $0 }) == nil { usleep(1_000) }
+    #expect(spent.time.withLock { $0 } ?? .seconds(1) < .milliseconds(200))
   }
 
-  private static func processorTime() -> Duration {
+  private final class SpentTime: Sendable {
+    let time = Mutex<Duration?>(nil)
+  }
+
+  /// What the calling thread has used of the processor.
+  private static func threadTime() -> Duration {
     var time = timespec()
-    unsafe clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
+    unsafe clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
     return .seconds(time.tv_sec) + .nanoseconds(time.tv_nsec)
   }
 
