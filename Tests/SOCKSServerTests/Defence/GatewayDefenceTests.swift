@@ -357,8 +357,8 @@ import Testing
       }.get()
     }
     let first = try await dial()
-    let error = await #expect(throws: SOCKSError.self) { try await dial() }
-    #expect(error?.code == .tooBusy && error?.detail.contains("descriptor") == true, "\(String(describing: error))")
+    let error = await #expect(throws: SessionEnd.self) { try await dial() }
+    #expect(error?.cause == .limit(.descriptors), "\(String(describing: error))")
     try await first.close()
     try await dial().close()
     try await origin.close()
@@ -368,10 +368,12 @@ import Testing
   @Test(arguments: [EMFILE, ENFILE, ENOBUFS, ENOMEM])
   func theSystemsWantIsNotTheTargets(code: CInt) {
     let shortage = IOError(errnoCode: code, reason: "socket")
-    #expect(SOCKSError(dialling: shortage).code == .tooBusy)
+    let cause = SessionEnd(connecting: shortage).cause
+    #expect(cause == .limit(.descriptors) || cause == .limit(.memory))
     let refused = IOError(errnoCode: ECONNREFUSED, reason: "connect")
-    #expect(SOCKSError(dialling: refused, after: [shortage]).code == .tooBusy)
-    #expect(SOCKSReplyCode(refusing: SOCKSError(dialling: shortage)) == .generalFailure)
+    #expect(SessionEnd(connecting: refused, after: [shortage]).cause == cause)
+    #expect(SessionEnd(connecting: shortage).replyCode == .generalFailure)
+    #expect(SessionEnd(connecting: shortage).penalty == nil)
   }
 
   // MARK: Keepalive

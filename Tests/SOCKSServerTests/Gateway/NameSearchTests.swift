@@ -1,3 +1,4 @@
+import ProxySession
 import SOCKSCore
 import Synchronization
 import Testing
@@ -31,8 +32,8 @@ import Testing
     NameSources(
       lookUp: { name, _ in
         record.note("dns \(name)")
-        if failing.contains(name) { return .failure(SOCKSError(.nameServerFailed)) }
-        return names.contains(name) ? .success([.v4(1)]) : .failure(SOCKSError(.hostUnreachable))
+        if failing.contains(name) { return .failure(SessionEnd(.connectFailed(.resolver))) }
+        return names.contains(name) ? .success([.v4(1)]) : .failure(SessionEnd(.connectFailed(.noSuchName)))
       },
       inHostsFile: { name, _ in
         record.note("hosts \(name)")
@@ -97,7 +98,7 @@ import Testing
       Issue.record("found")
       return
     }
-    #expect(error.code == .nameServerFailed && record.all == ["hosts wiki", "dns wiki.corp.test"])
+    #expect(error.cause == .connectFailed(.resolver) && record.all == ["hosts wiki", "dns wiki.corp.test"])
   }
 
   @Test func aLabelAloneNamesTheKey() throws {
@@ -106,7 +107,7 @@ import Testing
       Issue.record("found")
       return
     }
-    #expect(error.code == .hostUnreachable && error.detail.contains("names.search"))
+    #expect(error.cause == .connectFailed(.noSuchName) && error.detail.contains("names.search"))
   }
 
   @Test func localhostIsThisMachineWhateverTheHostsFileSays() throws {

@@ -2,6 +2,7 @@ import NIOCore
 import Platform
 import ProxySession
 import SOCKSCore
+import SOCKSTestSupport
 import Synchronization
 import Testing
 
@@ -27,7 +28,7 @@ import Testing
       setting.searchDomains = try search.map { try HostName($0) }
       setting.lookUp = { name, _ in
         self.asked.withLock { $0.append(name) }
-        return self.dns.contains(name) ? .success([.v4(0x7f00_0001)]) : .failure(SOCKSError(.hostUnreachable))
+        return self.dns.contains(name) ? .success([.v4(0x7f00_0001)]) : .failure(SessionEnd(.connectFailed(.noSuchName)))
       }
       setting.inHostsFile = { name, _ in .success(self.hosts.contains(name) ? [.v4(0x7f00_0001)] : []) }
       return setting
@@ -150,7 +151,7 @@ import Testing
     var setting = Setting.associating {
       $0.searchDomains = (try? [HostName("corp.test")]) ?? []
       $0.lookUp = { name, _ in
-        names.dns.contains(name) ? .success([.v4(0x7f00_0001)]) : .failure(SOCKSError(.hostUnreachable))
+        names.dns.contains(name) ? .success([.v4(0x7f00_0001)]) : .failure(SessionEnd(.connectFailed(.noSuchName)))
       }
       $0.inHostsFile = { name, _ in .success(names.hosts.contains(name) ? [.v4(0x7f00_0001)] : []) }
     }
@@ -178,7 +179,7 @@ import Testing
   /// is ever asked for. 100,000 names with GARTER_FULL_TESTS set.
   @Test func whatIsResolvedIsWhatIsJudged() throws {
     let count = Environment.get("GARTER_FULL_TESTS") == nil ? 20_000 : 100_000
-    var generator = OddNames(random: SeededGenerator(state: 7))
+    var generator = OddNames(random: SeededGenerator(seed: 7))
     let search = try [HostName("corp.test"), HostName("b.test")]
     let identity = Identity.unauthenticated
     let policy = AccessPolicy(rules: [
@@ -217,7 +218,7 @@ import Testing
             if !judged.withLock({ $0.contains(name) }) || Self.isDenied(name) {
               Issue.record("\(field) led to \(name)")
             }
-            return .failure(SOCKSError(.hostUnreachable))
+            return .failure(SessionEnd(.connectFailed(.noSuchName)))
           },
           inHostsFile: { _, _ in .success([]) })
         _ = sources.answer(question, limit: 16)

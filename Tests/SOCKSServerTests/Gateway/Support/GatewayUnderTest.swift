@@ -40,7 +40,7 @@ final class GatewayUnderTest: Sendable {
     var lookUp: @Sendable (String, Int) -> Result<[IPAddress], SessionEnd> = { _, _ in
       .failure(SessionEnd(.connectFailed(.noSuchName)))
     }
-    var inHostsFile: @Sendable (String, Int) -> Result<[IPAddress], SOCKSError> = { _, _ in .success([]) }
+    var inHostsFile: @Sendable (String, Int) -> Result<[IPAddress], SessionEnd> = { _, _ in .success([]) }
     var searchDomains: [HostName] = []
     /// Called with every context made.
     var prepare: @Sendable (FakeEstablishment) -> Void = { _ in }
