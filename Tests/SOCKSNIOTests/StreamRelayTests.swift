@@ -81,7 +81,7 @@ import Testing
       #expect(far.probe.isOutputClosed)
     }
     if behind == "fault" {
-      #expect(harness.ends.map(\.cause) == [.failed(SOCKSError(.protectionFailed), on: .client)])
+      #expect(harness.ends.map(\.cause) == [.failed(SOCKSError(.protectionFailed), on: side)])
     }
   }
 

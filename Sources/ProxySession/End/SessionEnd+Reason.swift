@@ -67,10 +67,8 @@ extension SessionEnd {
     case .authenticationFailed(let failure):
       switch failure {
       case .password, .context, .contextTooWeak, .serviceNotServed, .levelNotAcceptable, .clockSkew,
-        .credentialsExpired, .noCredentials, .unknownService:
+        .credentialsExpired, .noCredentials, .unknownService, .ticketForOtherService, .ticketCache, .tokenTooLong:
         .client
-      // Of this side's, where it is the client.
-      case .ticketForOtherService, .ticketCache, .tokenTooLong: .gateway
       case .kdcUnreachable: .network
       case .abort: .target
       }

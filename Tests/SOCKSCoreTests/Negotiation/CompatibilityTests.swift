@@ -149,7 +149,8 @@ import Testing
     for value in UInt8.min...UInt8.max where !(1...3).contains(value) {
       var machine = Self.acceptor([.nec])
       #expect(
-        machine.receivedMessage(.protectionLevel(token: ByteBuffer(value))) == .abort(SOCKSError(.invalidLevel)),
+        machine.receivedMessage(.protectionLevel(token: ByteBuffer(value)))
+          == .abort(SOCKSError(value == 0 ? .levelZero : .invalidLevel)),
         "value \(value)")
     }
   }

@@ -63,7 +63,8 @@ import Testing
     for value in UInt8.min...UInt8.max where !(1...3).contains(value) {
       var machine = Self.acceptor(levels: Set(ProtectionLevel.allCases))
       #expect(
-        machine.protectionLevelUnwrapped(.unwrapped([value], .good(1))) == .abort(SOCKSError(.invalidLevel)),
+        machine.protectionLevelUnwrapped(.unwrapped([value], .good(1)))
+          == .abort(SOCKSError(value == 0 ? .levelZero : .invalidLevel)),
         "value \(value)")
     }
   }

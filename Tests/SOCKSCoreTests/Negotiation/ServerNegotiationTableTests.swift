@@ -215,7 +215,7 @@ import Testing
       switch event {
       case .nothing, .offer, .token, .level, .abort, .password, .request, .bind, .version4: return .wait
       case .requestSucceeds: return .relay(reply: ByteBuffer(bytes: SOCKSReply.successOctets))
-      case .requestFails: return refuse("05 05 00 01 00000000 0000", .connectionClosed)
+      case .requestFails: return refuse("05 05 00 01 00000000 0000", .requestRefused)
       case .deadline: return .close(SOCKSError(.timedOut))
       default: return .close(SOCKSError(.internalError))
       }
@@ -224,7 +224,7 @@ import Testing
       switch event {
       case .nothing, .offer, .token, .level, .abort, .password, .request, .bind, .version4: return .wait
       case .listens: return send("05 00 00 01 cb007106 07d0")
-      case .requestFails: return refuse("05 05 00 01 00000000 0000", .connectionClosed)
+      case .requestFails: return refuse("05 05 00 01 00000000 0000", .requestRefused)
       case .deadline: return .close(SOCKSError(.timedOut))
       // A success, too: the client would take its address for the one that is listened on.
       default: return .close(SOCKSError(.internalError))
@@ -234,7 +234,7 @@ import Testing
       switch event {
       case .nothing, .offer, .token, .level, .abort, .password, .request, .bind, .version4: return .readMore
       case .requestSucceeds: return .relay(reply: ByteBuffer(bytes: SOCKSReply.successOctets))
-      case .requestFails: return refuse("05 05 00 01 00000000 0000", .connectionClosed)
+      case .requestFails: return refuse("05 05 00 01 00000000 0000", .requestRefused)
       case .deadline: return .close(SOCKSError(.timedOut))
       default: return .close(SOCKSError(.internalError))
       }
