@@ -86,6 +86,9 @@ import Testing
     }
   }
 
+  /// A thousand with `GARTER_FULL_TESTS`.
+  private static let logins = Environment.get("GARTER_FULL_TESTS") == nil ? 100 : 1_000
+
   @Test func aThousandLoginsWithoutAKeytabAreNoPenalty() async throws {
     var setting = Self.strict
     let isMissing = Switch()
@@ -93,7 +96,7 @@ import Testing
       isMissing.isOn ? .failed(SOCKSError(.keytabUnreadable, "no such file")) : .complete([0x60, 0x02])
     }
     try await GatewayUnderTest.with(setting) { gateway in
-      for _ in 0..<1_000 {
+      for _ in 0..<Self.logins {
         let client = try await gateway.client()
         try await client.chooseMethod()
         try await client.peer.send(ByteScript.authentication(SOCKSPeer.token))
@@ -136,7 +139,7 @@ import Testing
 
   @Test func aDeadlineWithAStepInFlightIsTheGateways() async throws {
     var setting = Self.strict
-    setting.timeouts.authentication = .milliseconds(50)
+    setting.timeouts.authentication = .milliseconds(500)
     setting.prepare = { $0.holdsSteps = true }
     try await GatewayUnderTest.with(setting) { gateway in
       for _ in 0..<3 {
@@ -221,7 +224,7 @@ import Testing
         _ = try await gateway.log.next()
       }
       let lines = gateway.log.lines.filter { $0.message == "session ended" && $0.level >= .info }
-      #expect((2...20).contains(lines.count), "\(lines.count)")
+      #expect((2...40).contains(lines.count), "\(lines.count)")
     }
   }
 

@@ -36,7 +36,9 @@ import Testing
         target.channel.read()
         try await Task.sleep(for: .milliseconds(150))
       }
-      #expect(target.unread == data && ContinuousClock.now - start > Self.idle * 2)
+      #expect(target.unread == data)
+      // With the end of the stream the target takes at once what its system still holds.
+      #expect(ContinuousClock.now - start > (halfClosed ? Self.idle : Self.idle * 2))
       #expect(gateway.log.lines.allSatisfy { $0.message != "session ended" })
       await target.close()
       await client.peer.close()
@@ -58,7 +60,7 @@ import Testing
       if halfClosed { client.peer.channel.close(mode: .output, promise: nil) }
       let record = try await gateway.log.next()
       #expect(ContinuousClock.now - start < .seconds(15))
-      #expect(record["detail"]?.contains(halfClosed ? "half-closed" : "idle timeout") == true, "\(record)")
+      #expect(record["reason"] == (halfClosed ? "half-closed-timeout" : "idle-timeout"), "\(record)")
       await target.close()
       try await origin.close()
     }

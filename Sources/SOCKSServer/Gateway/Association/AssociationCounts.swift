@@ -15,8 +15,8 @@ struct AssociationCounts: Hashable, Sendable {
     var metadata: Logger.Metadata = [
       "datagrams_up": "\(self.datagramsFromClient)",
       "datagrams_down": "\(self.datagramsFromTargets)",
-      "octets_up": "\(self.octetsFromClient)",
-      "octets_down": "\(self.octetsFromTargets)",
+      "bytes_up": "\(self.octetsFromClient)",
+      "bytes_down": "\(self.octetsFromTargets)",
       "dropped": "\(self.drops.total)",
     ]
     for (reason, count) in self.drops.reasons { metadata["dropped_\(reason.field)"] = "\(count)" }
