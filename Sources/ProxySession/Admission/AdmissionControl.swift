@@ -1,5 +1,5 @@
 import Logging
-import NIOCore
+public import NIOCore
 public import SOCKSCore
 import Synchronization
 
@@ -9,8 +9,18 @@ public final class AdmissionControl: Sendable {
   private let ipv6Prefix: Int
   private let random: @Sendable (Int) -> Int
   private let counter: Mutex<ConnectionCounter>
+  private let known: Mutex<Known>
+  private let now: @Sendable () -> NIODeadline
   private let evict: @Sendable () -> Void
   private let lines: RepeatedLines
+
+  /// The longest that a connection of a known address waits for its turn.
+  static let longestWait: TimeAmount = .seconds(20)
+
+  private struct Known {
+    var addresses: KnownAddresses<SourceNetwork>
+    var lane: SlowLane<SourceNetwork>
+  }
 
   /// - Parameters:
   ///   - lines: where refusals are reported.
@@ -18,19 +28,80 @@ public final class AdmissionControl: Sendable {
   ///   - evict: called, on any event loop, when a connection has been admitted for another one that has not
   ///     authenticated: ends one.
   public init(
-    _ limits: AdmissionLimits, penalties: Penalties, lines: RepeatedLines, random: @escaping @Sendable (Int) -> Int,
+    _ limits: AdmissionLimits, penalties: Penalties, lines: RepeatedLines,
+    now: @escaping @Sendable () -> NIODeadline = { .now() }, random: @escaping @Sendable (Int) -> Int,
     evict: @escaping @Sendable () -> Void
   ) {
     self.penalties = penalties
     self.ipv6Prefix = limits.ipv6Prefix
     self.random = random
+    self.now = now
     self.counter = Mutex(ConnectionCounter(limits))
+    // Those who wait are counted by nothing else: no more of them than may be there before authentication.
+    self.known = Mutex(
+      Known(
+        addresses: KnownAddresses(lifetime: limits.known.lifetime, capacity: limits.known.addresses),
+        lane: SlowLane(
+          perSecond: limits.known.perSecond, connections: limits.known.connections,
+          maximumWaiting: min(
+            limits.unauthenticatedPerAddress,
+            Int(Self.longestWait.nanoseconds / 1_000_000_000) * limits.known.perSecond))))
     self.evict = evict
     self.lines = lines
   }
 
   /// Connections that have not authenticated.
   public var unauthenticated: Int { self.counter.withLock { $0.unauthenticated } }
+
+  /// Asks for a client's connection, which may have to wait for its turn. It counts until ``AdmittedConnection/left()``.
+  ///
+  /// Fails with an ``AdmissionRefusal``.
+  ///
+  /// - Parameter address: the client's; nil where it is not known, since the client has gone already.
+  public func admit(_ address: IPAddress?, on eventLoop: any EventLoop) -> EventLoopFuture<AdmittedConnection> {
+    guard let address, self.penalties.isBlocked(address) else {
+      return eventLoop.makeCompletedFuture { try self.admit(address) }
+    }
+    let network = SourceNetwork(of: address, ipv6Prefix: self.ipv6Prefix)
+    let now = self.now()
+    let turn: SlowLane<SourceNetwork>.Turn? = self.known.withLock { known in
+      known.addresses.isKnown(network, now: now) ? known.lane.arrive(network, now: now) : nil
+    }
+    // Nobody has authenticated from there: blocked.
+    guard let turn else { return eventLoop.makeCompletedFuture { try self.admit(address) } }
+    let promise = eventLoop.makePromise(of: AdmittedConnection.self)
+    self.take(turn, address, network, eventLoop, promise)
+    return promise.futureResult
+  }
+
+  private func take(
+    _ turn: SlowLane<SourceNetwork>.Turn, _ address: IPAddress, _ network: SourceNetwork, _ eventLoop: any EventLoop,
+    _ promise: EventLoopPromise<AdmittedConnection>
+  ) {
+    switch turn {
+    case .now:
+      promise.completeWith(
+        Result { () throws(AdmissionRefusal) -> AdmittedConnection in
+          do throws(AdmissionRefusal) {
+            try self.count(network)
+          } catch {
+            self.known.withLock { $0.lane.left(network) }
+            self.log(error, address)
+            throw error
+          }
+          return AdmittedConnection(control: self, address: address, network: network, isSlowed: true)
+        }.mapError { $0 as any Error })
+    case .at(let time):
+      eventLoop.scheduleTask(deadline: time) {
+        let now = self.now()
+        let turn = self.known.withLock { $0.lane.retry(network, now: now) }
+        self.take(turn, address, network, eventLoop, promise)
+      }
+    case .never:
+      self.log(.penalized, address)
+      promise.fail(AdmissionRefusal.penalized)
+    }
+  }
 
   /// Asks for a client's connection. It counts until ``AdmittedConnection/left()``.
   ///
@@ -40,22 +111,39 @@ public final class AdmissionControl: Sendable {
     do throws(AdmissionRefusal) {
       return AdmittedConnection(control: self, address: address, network: try self.network(admitting: address))
     } catch {
-      self.lines.log(
-        "refused \(error.rawValue)", level: .notice, "connections refused",
-        metadata: ["reason": "\(error.rawValue)", "client": "\(address)"])
+      self.log(error, address)
       throw error
     }
+  }
+
+  private func log(_ refusal: AdmissionRefusal, _ address: IPAddress) {
+    self.lines.log(
+      "refused \(refusal.rawValue)", level: .notice, "connections refused",
+      metadata: ["reason": "\(refusal.rawValue)", "client": "\(address)"])
   }
 
   private func network(admitting address: IPAddress) throws(AdmissionRefusal) -> SourceNetwork {
     guard !self.penalties.isBlocked(address) else { throw .penalized }
     let network = SourceNetwork(of: address, ipv6Prefix: self.ipv6Prefix)
+    try self.count(network)
+    return network
+  }
+
+  private func count(_ network: SourceNetwork) throws(AdmissionRefusal) {
     switch self.counter.withLock({ $0.arrived(from: network, random: self.random) }) {
     case .refused(let refusal): throw refusal
     case .admittedForAnother: self.evict()
     case .admitted: break
     }
-    return network
+  }
+
+  fileprivate func leftTheLane(_ network: SourceNetwork) {
+    self.known.withLock { $0.lane.left(network) }
+  }
+
+  fileprivate func isKnownFromNowOn(_ network: SourceNetwork) {
+    let now = self.now()
+    self.known.withLock { $0.addresses.authenticated(network, now: now, random: self.random) }
   }
 
   fileprivate func authenticated(_ network: SourceNetwork) {
@@ -78,9 +166,14 @@ public final class AdmittedConnection: Sendable {
   private let control: AdmissionControl
   private let address: IPAddress?
   private let network: SourceNetwork?
+  /// It has a place in the slow lane of its address until it has authenticated.
+  private let isSlowed: Bool
   private let state = Mutex(State.unauthenticated)
 
-  fileprivate init(control: AdmissionControl, address: IPAddress?, network: SourceNetwork?) {
+  fileprivate init(
+    control: AdmissionControl, address: IPAddress?, network: SourceNetwork?, isSlowed: Bool = false
+  ) {
+    self.isSlowed = isSlowed
     self.control = control
     self.address = address
     self.network = network
@@ -93,7 +186,14 @@ public final class AdmittedConnection: Sendable {
       state = .authenticated
       return true
     }
-    if isFirst, let network = self.network { self.control.authenticated(network) }
+    guard isFirst, let network = self.network else { return }
+    self.control.authenticated(network)
+    if self.isSlowed { self.control.leftTheLane(network) }
+  }
+
+  /// Somebody has proved who they are: the address is known for a while. Not for clients that need no authentication.
+  public func hasProvedIdentity() {
+    if let network = self.network { self.control.isKnownFromNowOn(network) }
   }
 
   /// The session has ended. What that says of a client that was not known yet is a failure of its address's.
@@ -111,7 +211,9 @@ public final class AdmittedConnection: Sendable {
     }
     guard let network = self.network else { return }
     switch before {
-    case .unauthenticated: self.control.left(network, wasAuthenticated: false)
+    case .unauthenticated:
+      self.control.left(network, wasAuthenticated: false)
+      if self.isSlowed { self.control.leftTheLane(network) }
     case .authenticated: self.control.left(network, wasAuthenticated: true)
     case .left: break
     }

@@ -13,9 +13,13 @@ extension SessionEnd {
   /// What such an end before authentication says of the client; nil where it says nothing of it. What this side does for
   /// reasons of its own is never the client's doing.
   public var penalty: FailureKind? {
-    switch self.cause {
+    // Plainly another protocol, no common method, or nothing at all: that is noise, which the log bounds. A program that is
+    // set up wrongly must not take the use of a good ticket away from its neighbors at the address.
+    if self.phase == .method { return nil }
+    return switch self.cause {
     case .completed, .connectionClosed: self.party == .client ? .abandoned : nil
-    case .refused, .malformedName, .ioError, .foreignProtocol: .abandoned
+    case .refused, .malformedName, .ioError: .abandoned
+    case .foreignProtocol: nil
     case .authenticationFailed(let failure):
       switch failure {
       case .password: .password

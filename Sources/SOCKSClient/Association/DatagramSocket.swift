@@ -1,5 +1,4 @@
 import NIOCore
-import NIOPosix
 import ProxySession
 
 /// The options of our datagram sockets.
@@ -9,11 +8,9 @@ enum DatagramSocket {
     to address: SocketAddress, on eventLoop: any EventLoop, memory: LoopLocal<DatagramMemory>
   ) -> EventLoopFuture<any Channel> {
     let maximum = AssociationSession.maximumWaiting
-    return DatagramBootstrap(group: eventLoop)
-      .channelOption(.writeBufferWaterMark, value: .init(low: maximum / 2, high: maximum))
-      .channelInitializer { channel in
-        channel.eventLoop.makeCompletedFuture { try memory.value(of: channel.eventLoop).serve(channel) }
-      }
-      .bind(to: address)
+    return DatagramBinding.bind(to: address, on: eventLoop) { channel in
+      try channel.syncOptions?.setOption(.writeBufferWaterMark, value: .init(low: maximum / 2, high: maximum))
+      try memory.value(of: channel.eventLoop).serve(channel)
+    }
   }
 }

@@ -13,9 +13,9 @@ extension Configuration {
     public var password: Duration = .seconds(5)
     /// `protocol`: a message that breaks the protocol before authentication. 0s to 1h. Default: 5s.
     public var violation: Duration = .seconds(5)
-    /// `timeout`: a deadline that passed before authentication. 0s to 1h. Default: 10s.
+    /// `timeout`: a deadline that passed after the method was selected and before authentication. 0s to 1h. Default: 10s.
     public var timeout: Duration = .seconds(10)
-    /// `abandoned`: a connection that ended, or had no common method, before authentication. 0s to 1h. Default: 1s.
+    /// `abandoned`: a connection that ended after the method was selected and before authentication. 0s to 1h. Default: 1s.
     public var abandoned: Duration = .seconds(1)
     /// `minimum`: what an address must have on its account to be shut out. 0s to 1h. Default: 15s.
     public var minimum: Duration = .seconds(15)
@@ -24,9 +24,18 @@ extension Configuration {
     /// `addresses`: accounts that are kept; the ones that run out first make room for others. 1 to 1000000.
     /// Default: 65536.
     public var addresses = 65_536
-    /// `exempt`: networks without penalties. 1 to 1000 of them. Default: `[127.0.0.0/8, "::1"]`, so that one program
+    /// `exempt`: networks without penalties. At most 1000. Default: `[127.0.0.0/8, "::1"]`, so that one program
     /// of the gateway's machine does not shut out the others.
     public var exempt: [IPNetwork] = Self.loopback
+
+    /// `known_for`: how long an address is known after somebody has authenticated from it. Penalties slow a known address
+    /// down instead of blocking it. 0s (never) to 7d. Default: 1h.
+    public var knownFor: Duration = .seconds(3_600)
+    /// `slow_connections`: connections of a known, penalized address that have not authenticated, at a time; further ones
+    /// wait. 1 to 1000. Default: 8.
+    public var slowConnections = 8
+    /// `slow_rate`: connections of a known, penalized address in a second; further ones wait. 1 to 1000. Default: 8.
+    public var slowRate = 8
 
     public init() {}
 
@@ -49,7 +58,9 @@ extension Configuration {
       Key(name: "abandoned", field: \.abandoned),
       Key(name: "minimum", field: \.minimum),
       Key(name: "maximum", field: \.maximum, bounds: .seconds(1) ... .seconds(86_400)),
+      Key(name: "known_for", field: \.knownFor, bounds: .zero ... .seconds(7 * 86_400)),
     ]
     static let addressCounts = 1...1_000_000
+    static let slowCounts = 1...1_000
   }
 }

@@ -73,8 +73,9 @@ final class Listeners: Sendable {
         guard let services = services.value else {
           return channel.eventLoop.makeFailedFuture(ChannelError.ioOnClosedChannel)
         }
-        return channel.eventLoop.makeCompletedFuture {
-          let admission = try services.admission.admit(channel.remoteAddress.flatMap(IPAddress.init))
+        let admitted = services.admission.admit(
+          channel.remoteAddress.flatMap(IPAddress.init), on: channel.eventLoop)
+        return admitted.flatMapThrowing { admission in
           channel.closeFuture.whenComplete { _ in admission.left() }
           try RelayChannelOptions.applyToAccepted(channel)
           try Session.begin(on: channel, of: listener, services: services, admission: admission)

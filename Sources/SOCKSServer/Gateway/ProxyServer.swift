@@ -87,13 +87,13 @@ public final class ProxyServer: Service {
     let registry = SessionRegistry(plan.limits, random: random)
     let listenerLog = ListenerLog(self.logger)
     let lines = RepeatedLines(logger: self.logger, group: self.group, now: self.surroundings.now)
-    let limits = AdmissionLimits(self.configuration.limits)
+    let limits = AdmissionLimits(self.configuration.limits, self.configuration.penalties)
     let admission = AdmissionControl(
       limits,
       penalties: Penalties(
         Penalties.Settings(self.configuration.penalties), ipv6Prefix: limits.ipv6Prefix, now: self.surroundings.now,
         random: random),
-      lines: lines, random: random, evict: { registry.endUnauthenticated() })
+      lines: lines, now: self.surroundings.now, random: random, evict: { registry.endUnauthenticated() })
     // Bound first, so that the policy knows where the gateway listens; accepting begins when everything is ready.
     let listeners = try await Listeners.bind(
       self.configuration.listen, keepalive: TCPKeepalive(self.configuration.keepalive), group: self.group,

@@ -8,7 +8,7 @@ import Testing
 
 @Suite(.timeLimit(.minutes(1))) struct LogWriterTests {
   /// A pipe whose two ends are closed at the end.
-  private final class Pipe {
+  private final class Pipe: Sendable {
     let reader: Int32
     let writer: Int32
     /// How much fits into it.

@@ -64,7 +64,7 @@ func read(_ text: String) throws -> Configuration.Reading {
     #expect(configuration.bind.ports == nil && configuration.bind.timeout == .seconds(120))
     #expect(
       Configuration.Penalties.keys.map { configuration.penalties[keyPath: $0.field].text } == [
-        "5s", "5s", "5s", "10s", "1s", "15s", "10m",
+        "5s", "5s", "5s", "10s", "1s", "15s", "10m", "1h",
       ])
     #expect(configuration.penalties.addresses == 65_536)
     #expect(configuration.penalties.exempt.map(\.description) == ["127.0.0.0/8", "::1"])
@@ -174,6 +174,9 @@ func read(_ text: String) throws -> Configuration.Reading {
         abandoned: 0s
         minimum: 6s
         maximum: 1d
+        known_for: 2h
+        slow_connections: 3
+        slow_rate: 4
         addresses: 7
         exempt: [10.0.0.0/8, "2001:db8::/32"]
       keepalive: {idle: 9h, interval: 1s, probes: 100}
@@ -209,9 +212,10 @@ func read(_ text: String) throws -> Configuration.Reading {
     #expect(configuration.limits.bandwidthPerPrincipal == Bandwidth(octetsPerSecond: 3 << 20))
     #expect(
       Configuration.Penalties.keys.map { configuration.penalties[keyPath: $0.field].text } == [
-        "1s", "2s", "3s", "4s", "0s", "6s", "1d",
+        "1s", "2s", "3s", "4s", "0s", "6s", "1d", "2h",
       ])
     #expect(configuration.penalties.addresses == 7)
+    #expect(configuration.penalties.slowConnections == 3 && configuration.penalties.slowRate == 4)
     #expect(configuration.penalties.exempt.map(\.description) == ["10.0.0.0/8", "2001:db8::/32"])
     #expect(configuration.keepalive.idle == .seconds(32_400))
     #expect(configuration.keepalive.interval == .seconds(1) && configuration.keepalive.probes == 100)

@@ -108,7 +108,8 @@ import Testing
     try await GatewayUnderTest.with(setting) { gateway in
       for _ in 0..<3 {
         let client = try await gateway.client()
-        try await client.peer.send([0x04, 0x01, 0x01])
+        try await client.chooseMethod()
+        try await client.peer.send([0x09, 0x01, 0x01])
         _ = await client.peer.end()
         #expect(try await gateway.log.next()["reason"] == "wrong-version")
       }
@@ -317,12 +318,12 @@ import Testing
       try await third.chooseMethod()
       let next = try await gateway.client()
       try await next.chooseMethod()
-      #expect(try await gateway.log.next()["reason"] == "too-busy")
+      #expect(try await gateway.log.next()["reason"] == "evicted")
       #expect(await first.peer.end() == .ended)
       // Its target has its place, and another client goes for it.
       try await second.authenticate()
       try await second.agree(2)
-      #expect(try await gateway.log.next()["reason"] == "too-busy")
+      #expect(try await gateway.log.next()["reason"] == "evicted")
       #expect(try await second.connect(origin.address).starts(with: [0x05, 0x00]))
       let secondTarget = try await origin.accepted()
       // One is left of the two, and for its target nothing is. It is answered.

@@ -48,7 +48,7 @@ import Testing
       switch ending {
       case .finish, .close, .reset: #expect(record["reason"] == "completed")
       case .token, .emptyToken, .half, .clear: #expect(record["reason"] == "unexpected-message")
-      case .shutdown: #expect(record["reason"] == "connection-closed")
+      case .shutdown: #expect(record["reason"] == "stopping")
       }
       #expect(record["datagrams_up"] == "1")
       _ = await client.control.peer.end()

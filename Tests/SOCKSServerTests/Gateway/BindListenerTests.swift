@@ -14,7 +14,9 @@ import Testing
       #expect(Sockets.shutDownListener(port: listener.port))
       #expect(try await client.receive().starts(with: [0x05, 0x01]))
       let record = try await gateway.log.next()
-      #expect(record["reason"] == "target-failed" && record["detail"]?.contains("system closed") == true)
+      #expect(
+        record["reason"] == "socket-failed" && record["fault"] == "gateway"
+          && record["detail"]?.contains("system closed") == true)
     }
   }
 

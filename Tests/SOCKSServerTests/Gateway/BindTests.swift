@@ -389,7 +389,8 @@ import Testing
       #expect(record["phase"] == "listening" || end == .stop)
       #expect(record["bound"] == "\(listener)" && record["peer"] == nil)
       switch end {
-      case .clientCloses, .clientEndsItsStream, .clientResets, .stop: #expect(record["reason"] == "connection-closed")
+      case .clientCloses, .clientEndsItsStream, .clientResets: #expect(record["reason"] == "connection-closed")
+      case .stop: #expect(record["reason"] == "stopping")
       case .clientSendsTooMuch: #expect(record["reason"] == "unexpected-message")
       case .timer: #expect(record["reason"] == "bind-timeout")
       }

@@ -150,7 +150,7 @@ import Testing
       let (code, record) = try await Self.ask(try SOCKSAddress(name: name, port: 9), setting)
       #expect(code == 0x02 && record["reason"] == "refused-by-rule", "\(name)")
     }
-    for name in ["not_ok..example", "caf\u{e9}.example"] {
+    for name in ["not_ok..example", "not ok.example"] {
       let (code, record) = try await Self.ask(try SOCKSAddress(name: name, port: 9), setting)
       #expect(code == 0x04 && record["reason"] == "malformed-name", "\(name)")
     }

@@ -28,7 +28,8 @@ import Testing
       setting.searchDomains = try search.map { try HostName($0) }
       setting.lookUp = { name, _ in
         self.asked.withLock { $0.append(name) }
-        return self.dns.contains(name) ? .success([.v4(0x7f00_0001)]) : .failure(SessionEnd(.connectFailed(.noSuchName)))
+        return self.dns.contains(name)
+          ? .success([.v4(0x7f00_0001)]) : .failure(SessionEnd(.connectFailed(.noSuchName)))
       }
       setting.inHostsFile = { name, _ in .success(self.hosts.contains(name) ? [.v4(0x7f00_0001)] : []) }
       return setting

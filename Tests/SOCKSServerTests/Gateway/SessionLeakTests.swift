@@ -63,7 +63,7 @@ import Testing
         },
         registry: registry,
         admission: AdmissionControl(
-          AdmissionLimits(configuration.limits),
+          AdmissionLimits(configuration.limits, configuration.penalties),
           penalties: Penalties(
             Penalties.Settings(configuration.penalties), ipv6Prefix: 64, now: { .now() }, random: { _ in 0 }),
           lines: lines, random: { _ in 0 }, evict: {}),

@@ -7,7 +7,7 @@ import Testing
 
 /// A receiver that takes its time is not silent, however long one write of the gateway's lasts.
 @Suite(.timeLimit(.minutes(1))) struct SlowReceiverTests {
-  private static let idle = Duration.seconds(2)
+  private static let idle = Duration.seconds(4)
 
   private static func setting(halfClosed: Bool) -> GatewayUnderTest.Setting {
     var setting = GatewayUnderTest.Setting()
@@ -30,13 +30,15 @@ import Testing
         try await client.send(Array(data[begin..<begin + 1 << 15]))
       }
       if halfClosed { try await client.peer.finish() }
-      // About 200 KiB/s: more than twice the limit in all.
+      // About 100 KiB/s: more than twice the limit in all.
       let start = ContinuousClock.now
       while target.unread.count < data.count, ContinuousClock.now - start < .seconds(30) {
         target.channel.read()
-        try await Task.sleep(for: .milliseconds(150))
+        try await Task.sleep(for: .milliseconds(300))
       }
-      #expect(target.unread == data && ContinuousClock.now - start > Self.idle * 2)
+      #expect(target.unread == data)
+      // With the end of the stream the target takes at once what its system still holds.
+      if !halfClosed { #expect(ContinuousClock.now - start > Self.idle * 2) }
       #expect(gateway.log.lines.allSatisfy { $0.message != "session ended" })
       await target.close()
       await client.peer.close()
@@ -58,7 +60,7 @@ import Testing
       if halfClosed { client.peer.channel.close(mode: .output, promise: nil) }
       let record = try await gateway.log.next()
       #expect(ContinuousClock.now - start < .seconds(15))
-      #expect(record["detail"]?.contains(halfClosed ? "half-closed" : "idle timeout") == true, "\(record)")
+      #expect(record["reason"] == (halfClosed ? "half-closed-timeout" : "idle-timeout"), "\(record)")
       await target.close()
       try await origin.close()
     }

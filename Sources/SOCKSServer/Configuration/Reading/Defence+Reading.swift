@@ -12,6 +12,12 @@ extension Configuration.Penalties {
       keys.optional("addresses") { node, path in
         reader.count(node, path, within: Self.addressCounts)
       }.map { penalties.addresses = $0 }
+      keys.optional("slow_connections") { node, path in
+        reader.count(node, path, within: Self.slowCounts)
+      }.map { penalties.slowConnections = $0 }
+      keys.optional("slow_rate") { node, path in
+        reader.count(node, path, within: Self.slowCounts)
+      }.map { penalties.slowRate = $0 }
       keys.optional("exempt") { node, path in
         reader.list(node, path, example: "[192.0.2.0/24]", mayBeEmpty: true) { node, path in
           reader.value(node, path, expected: "a network", parse: IPNetwork.init(parsing:))

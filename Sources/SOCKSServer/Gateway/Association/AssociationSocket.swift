@@ -1,5 +1,4 @@
 import NIOCore
-import NIOPosix
 import ProxySession
 import SOCKSCore
 import SOCKSNIO
@@ -68,24 +67,21 @@ final class AssociationSocket {
     let bound = NIOLoopBound(self, eventLoop: self.eventLoop)
     let (isV6, descriptors) = (self.isV6, self.descriptors)
     let memories = self.services.memory
-    return DatagramBootstrap(group: self.eventLoop)
-      .channelInitializer { channel in
-        channel.eventLoop.makeCompletedFuture {
-          try descriptors.take(for: channel)
-          try Self.configure(channel, isV6: isV6)
-          try memories.value(of: channel.eventLoop).received.serve(channel)
-          try channel.pipeline.syncOperations.addHandler(DatagramHandler(socket: bound.value))
-        }
-      }
-      .bind(to: self.address).assumeIsolated()
-      .flatMapThrowing { channel in
-        let handler = try channel.pipeline.syncOperations.handler(type: DatagramHandler.self)
-        return try self.opened(handler, channel)
-      }
-      .flatMapErrorThrowing { error in
-        if case .opening = self.state { self.state = .closed }
-        throw error
-      }.nonisolated()
+    return DatagramBinding.bind(to: self.address, on: self.eventLoop) { channel in
+      try descriptors.take(for: channel)
+      try Self.configure(channel, isV6: isV6)
+      try memories.value(of: channel.eventLoop).received.serve(channel)
+      try channel.pipeline.syncOperations.addHandler(DatagramHandler(socket: bound.value))
+    }
+    .assumeIsolated()
+    .flatMapThrowing { channel in
+      let handler = try channel.pipeline.syncOperations.handler(type: DatagramHandler.self)
+      return try self.opened(handler, channel)
+    }
+    .flatMapErrorThrowing { error in
+      if case .opening = self.state { self.state = .closed }
+      throw error
+    }.nonisolated()
   }
 
   private static func configure(_ channel: any Channel, isV6: Bool) throws {

@@ -2,11 +2,14 @@ import NIOCore
 import ProxySession
 
 extension AdmissionLimits {
-  init(_ limits: Configuration.Limits) {
+  init(_ limits: Configuration.Limits, _ penalties: Configuration.Penalties) {
     self.init(
       connectionsPerAddress: limits.connectionsPerAddress,
       unauthenticatedPerAddress: limits.unauthenticatedPerAddress, earlyDrop: limits.earlyDrop,
-      ipv6Prefix: limits.ipv6Prefix)
+      ipv6Prefix: limits.ipv6Prefix,
+      known: KnownAddressLimits(
+        lifetime: TimeAmount(penalties.knownFor), connections: penalties.slowConnections,
+        perSecond: penalties.slowRate, addresses: penalties.addresses))
   }
 }
 

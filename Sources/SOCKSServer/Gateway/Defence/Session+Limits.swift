@@ -8,6 +8,7 @@ extension Session {
   /// The client is known: it counts among the authenticated, and for its principal.
   func countAuthenticated() {
     self.admission.authenticated()
+    if self.identity != .unauthenticated { self.admission.hasProvedIdentity() }
     self.services.registry.authenticated(id: self.record.id)
     guard let identity = self.identity else { return }
     self.principalSession = self.services.accounts.open(identity, now: self.channel.eventLoop.now)

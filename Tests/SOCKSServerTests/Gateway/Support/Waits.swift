@@ -69,12 +69,15 @@ enum Sockets {
   /// Shuts down this process's listener at a port, which ends it as an error of accept does that NIO takes for final.
   static func shutDownListener(port: UInt16) -> Bool {
     for descriptor in CInt(3)..<4_096 {
-      var address = sockaddr_in()
-      var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-      let result = unsafe withUnsafeMutablePointer(to: &address) { pointer in
-        unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { unsafe getsockname(descriptor, $0, &length) }
+      // A `sockaddr_in`, by its bytes: which module that type comes from depends on the order of the build.
+      var address = [UInt8](repeating: 0, count: 16)
+      var length = socklen_t(address.count)
+      let result = unsafe address.withUnsafeMutableBytes { bytes in
+        unsafe getsockname(descriptor, bytes.baseAddress?.assumingMemoryBound(to: sockaddr.self), &length)
       }
-      guard result == 0, address.sin_family == AF_INET, UInt16(bigEndian: address.sin_port) == port else { continue }
+      guard result == 0, address[0] == UInt8(AF_INET), UInt16(address[2]) << 8 | UInt16(address[3]) == port else {
+        continue
+      }
       var listens: CInt = 0
       var size = socklen_t(MemoryLayout<CInt>.size)
       guard unsafe getsockopt(descriptor, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) == 0, listens != 0 else {
