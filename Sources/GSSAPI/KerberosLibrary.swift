@@ -71,9 +71,9 @@ final class KerberosLibrary {
     return unsafe String(cString: text)
   }
 
-  /// Where the configuration is read from, for a message.
+  /// Where the configuration is read from, as the user spells it, for a message.
   private static var configurationFile: String {
-    guard let value = unsafe getenv("KRB5_CONFIG") else { return "/etc/krb5.conf" }
-    return unsafe "\(String(cString: value)) (KRB5_CONFIG)"
+    guard let setting = ConfigurationSpelling.original else { return ConfigurationPaths.standard }
+    return "\(setting) (\(ConfigurationPaths.variable))"
   }
 }

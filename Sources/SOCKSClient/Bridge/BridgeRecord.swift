@@ -20,6 +20,11 @@ struct BridgeRecord {
 
   private var end: SessionEnd { self.outcome.end ?? SessionEnd(.bug, "the session has no end") }
 
+  /// For the program on this machine; the other hints there are, are for clients of a gateway.
+  private var hint: String? {
+    if case .foreignProtocol(let kind) = self.end.cause { kind.remedy } else { nil }
+  }
+
   var targetText: String { escaped((self.target ?? .unspecified).description) }
 
   var level: Logger.Level { self.end.levelForItsUser }
@@ -28,7 +33,7 @@ struct BridgeRecord {
   var kind: String { "\(self.end.reason) \(self.end.phase?.rawValue ?? "") \(self.end.party.rawValue)" }
 
   func metadata(ended: NIODeadline) -> Logger.Metadata {
-    var metadata = self.end.fields(of: .bridge)
+    var metadata = self.end.fields(of: .bridge, hint: self.hint)
     metadata["target"] = self.target.map { _ in "\(self.targetText)" }
     metadata["agreed"] = self.agreed.map { "\($0)" }
     metadata["bytes_up"] = "\(self.bytesUp)"

@@ -17,7 +17,7 @@ extension GarterdWithPeer {
       "other-type": ["unprotected"],
       "abort": ["unprotected", "wrong-length"],
       "fragments": ["fragment"],
-      "headers": ["malformed-header", "fragment"],
+      "headers": ["malformed-header", "malformed-name", "fragment"],
       "integrity-only": ["not-confidential"],
       "mic": ["not-genuine"],
       "garbage": ["unprotected", "not-genuine", "wrong-length"],

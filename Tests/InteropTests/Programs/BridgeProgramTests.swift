@@ -21,7 +21,7 @@ extension ProgramTests {
               let refused = try await Script(text: #"exec "$@""#, arguments: nobody + curl).run()
               #expect(refused.status != .exited(0) && refused.output.isEmpty, "\(refused)")
               try await bridge.child.diagnostics.wait(within: .seconds(10)) { lines in
-                lines.contains { $0.contains("another user's process") && $0.contains("uid=65534") }
+                lines.contains { $0.contains("reason=other-user") && $0.contains("uid=65534") }
               }
               #expect(await gateway.sessions.isEmpty)
               let own = try await Script(text: #"exec "$@""#, arguments: curl).run()

@@ -35,9 +35,9 @@ struct Scenarios: Sendable {
 
   static let reasons = [
     "greeting-without-method-1": "no-acceptable-method",
-    "greeting-version-4": "wrong-version",
+    "greeting-version-4": "foreign-protocol",
     "greeting-zero-methods": "malformed-message",
-    "greeting-http": "wrong-version",
+    "greeting-http": "foreign-protocol",
     "greeting-silence": "method-timeout",
     "greeting-partial": "method-timeout",
     "first-token-zero-length": "empty-token",
@@ -66,7 +66,7 @@ struct Scenarios: Sendable {
     "level-asked": "invalid-level",
     "level-two-octets": "invalid-level",
     "level-no-octets": "invalid-level",
-    "level-not-wrapped": "protection-failed",
+    "level-not-wrapped": "level-not-wrapped",
     "level-zero-length": "protection-failed",
     "level-type-1": "unexpected-message",
     "level-type-3": "unexpected-message",

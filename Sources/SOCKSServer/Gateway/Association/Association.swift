@@ -298,7 +298,7 @@ final class Association {
     self.targets.asked(peer)
     self.isBusy = true
     self.counts.datagramsFromClient += 1
-    self.counts.octetsFromClient += UInt64(data.readableBytes)
+    self.counts.bytesFromClient += UInt64(data.readableBytes)
   }
 
   private func throttle(
@@ -380,7 +380,7 @@ final class Association {
       try socket.send(datagram, to: client)
       self.isBusy = true
       self.counts.datagramsFromTargets += 1
-      self.counts.octetsFromTargets += UInt64(envelope.data.readableBytes)
+      self.counts.bytesFromTargets += UInt64(envelope.data.readableBytes)
     } catch {
       self.counts.drops.count(error)
     }

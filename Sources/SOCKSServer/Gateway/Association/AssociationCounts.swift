@@ -5,9 +5,9 @@ import SOCKSCore
 struct AssociationCounts: Hashable, Sendable {
   var datagramsFromClient: UInt64 = 0
   var datagramsFromTargets: UInt64 = 0
-  /// Octets of data, without headers and tokens.
-  var octetsFromClient: UInt64 = 0
-  var octetsFromTargets: UInt64 = 0
+  /// Bytes of data, without headers and tokens.
+  var bytesFromClient: UInt64 = 0
+  var bytesFromTargets: UInt64 = 0
   var drops = DatagramDrops()
 
   /// For the session's record.
@@ -15,8 +15,8 @@ struct AssociationCounts: Hashable, Sendable {
     var metadata: Logger.Metadata = [
       "datagrams_up": "\(self.datagramsFromClient)",
       "datagrams_down": "\(self.datagramsFromTargets)",
-      "bytes_up": "\(self.octetsFromClient)",
-      "bytes_down": "\(self.octetsFromTargets)",
+      "bytes_up": "\(self.bytesFromClient)",
+      "bytes_down": "\(self.bytesFromTargets)",
       "dropped": "\(self.drops.total)",
     ]
     for (reason, count) in self.drops.reasons { metadata["dropped_\(reason.field)"] = "\(count)" }
