@@ -129,7 +129,9 @@ extension ProgramTests {
             let lines = await child.diagnostics.all
             #expect(lines.count >= 5)
             if options.last == "text" {
-              #expect(lines.count { !LogLine($0).message.isEmpty } == 4, "\(lines)")
+              // A warning of too few descriptors depends on the machine.
+              let messages = lines.map { LogLine($0).message }.filter { !$0.isEmpty && $0 != "too few descriptors" }
+              #expect(messages.count == 4, "\(lines)")
             } else {
               for line in lines {
                 let value = try JSONValue(parsing: line)
