@@ -31,9 +31,9 @@ struct GarterBridge: Sendable {
   ) async throws -> GarterBridge {
     let interop = try await InteropRealm.ready()
     let place = "localhost:\(gateway.drop { $0 != ":" }.dropFirst())"
+    let listen = options.contains("--listen") ? [] : ["--listen", "127.0.0.1:0"]
     let child = try await Child.start(
-      [try Programs.garter(), "bridge", "--gateway", place, "--listen", "127.0.0.1:0"] + Programs.engineOptions
-        + options,
+      [try Programs.garter(), "bridge", "--gateway", place] + listen + Programs.engineOptions + options,
       environment: interop.environment.merging(environment) { $1 })
     let mark = "garter: listening on "
     let line = try await child.diagnostics.first(within: .seconds(20)) { $0.hasPrefix(mark) }

@@ -50,7 +50,7 @@ extension ProgramTests {
             Self.strangers - Self.records(lines, of: "unauthenticated") == Self.lost(lines)
               && Self.records(lines, of: "alice@GARTER.TEST") == 3
           }
-          #expect(lines.allSatisfy { !$0.message.isEmpty })
+          #expect(lines.filter { $0.message.isEmpty }.map(\.description) == [])
           if Self.strangers > 10_000 { #expect(Self.lost(lines) > 0) }
           gateway.child.signal(.terminate)
           #expect(try await gateway.child.ended(within: .seconds(20)) == .exited(0))
@@ -129,7 +129,9 @@ extension ProgramTests {
             let lines = await child.diagnostics.all
             #expect(lines.count >= 5)
             if options.last == "text" {
-              #expect(lines.count { !LogLine($0).message.isEmpty } == 4, "\(lines)")
+              // A warning of too few descriptors depends on the machine.
+              let messages = lines.map { LogLine($0).message }.filter { !$0.isEmpty && $0 != "too few descriptors" }
+              #expect(messages.count == 4, "\(lines)")
             } else {
               for line in lines {
                 let value = try JSONValue(parsing: line)

@@ -90,7 +90,9 @@ struct LoggedGateway: Sendable {
     let end = ContinuousClock.now + limit
     while true {
       let text = String(decoding: try Data(contentsOf: URL(filePath: self.file)), as: UTF8.self)
-      let lines = text.split(separator: "\n").map { LogLine(String($0)) }
+      // What follows the last newline is not all there yet.
+      let whole = text.unicodeScalars.lastIndex(of: "\n").map { text[...$0] } ?? ""
+      let lines = whole.split(separator: "\n").map { LogLine(String($0)) }
       if isComplete(lines) { return lines }
       guard ContinuousClock.now < end else {
         throw LateError(waited: limit, last: lines.suffix(5).map(\.description))

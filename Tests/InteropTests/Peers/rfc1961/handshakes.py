@@ -12,6 +12,9 @@ class Handshakes(client.Job):
     target: str = "127.0.0.1:9"
     count: int = 100
     pause: float = 0.0
+    # A gateway without descriptors for one more session authenticates its client, and answers the request with "general
+    # failure": that counts as an answer, too.
+    overloaded: bool = False
 
 
 def run(job: Handshakes) -> dict:
@@ -37,7 +40,7 @@ def _once(job: Handshakes) -> None:
         level = client.agree(wire, protection, job.level, deadline).level
         client.send_request(wire, protection, level, _request(job.target))
         reply = client.read_reply(wire, protection, level, deadline)
-        if reply.code not in (0, 5):
+        if reply.code not in ((0, 1, 5) if job.overloaded else (0, 5)):
             raise client.Refused(f"reply {reply.code}")
     finally:
         wire.close()
