@@ -41,7 +41,7 @@ extension ProgramTests {
     }
 
     /// More strangers than the gateway lets wait: of each address some are dropped, and who has only one connection gets
-    /// in. After their deadlines the strangers are shut out.
+    /// in. The strangers end at their deadlines.
     @Test(.timeLimit(.minutes(2))) func strangersBeyondTheMarksAreDropped() async throws {
       let configuration = GatewayConfiguration(
         timeouts: ["method: 3s"], limits: ["unauthenticated: 50:30:100"],
@@ -56,12 +56,8 @@ extension ProgramTests {
           #expect(ends["ended"] == 600 && (ends["first"]?.integer ?? .max) < 1_000, "\(ends)")
           let refused = await self.refused(gateway)
           #expect(refused["unauthenticated"] ?? 0 > 0, "\(refused)")
-          let late = Set(await self.latecomers(gateway))
-          #expect(late.count >= 20, "\(late)")
-          try await crowd.perform(self.strangers(60, gateway, addresses: 60))
-          let shutOut = try await crowd.perform(["wait": 2])
-          #expect((shutOut["ended"]?.integer ?? 0) >= late.count, "\(shutOut)")
-          #expect(await self.refused(gateway)["penalized"] ?? 0 > 0)
+          // Silence is noise, and costs no penalty.
+          #expect(await self.refused(gateway)["penalized"] ?? 0 == 0)
           #expect(try await self.handshakes(peer, gateway, 20)["ok"] == true)
         }
       }
@@ -251,12 +247,6 @@ extension ProgramTests {
       return lines.map(LogLine.init).reduce(into: [:]) { counts, line in
         counts[line.reason ?? "", default: 0] += line.metadata["count"].flatMap { Int($0) } ?? 0
       }
-    }
-
-    /// The addresses whose connections have come to a deadline.
-    private func latecomers(_ gateway: Gateway) async -> [Substring] {
-      await gateway.sessions.filter { $0.reason == "method-timeout" }
-        .compactMap { $0.metadata["client"]?.split(separator: ":").first }
     }
 
     private func milliseconds(_ value: JSONValue?) throws -> Double {

@@ -63,7 +63,7 @@ extension ProgramTests {
           #expect(try await bridge.child.ended(within: .seconds(20)) == .exited(0))
           #expect(
             await bridge.child.diagnostics.all.contains {
-              LogLine($0).message.hasPrefix("session ") && LogLine($0).metadata["sent"] != nil
+              LogLine($0).message.hasPrefix("session ") && LogLine($0).metadata["bytes_up"] != nil
             })
           _ = try await program.ended(within: .seconds(20))
         }
