@@ -19,7 +19,7 @@ struct KerberosClientKeytab {
     return ((try? KerberosKeytab.entries(of: known)) ?? []).map(\.principal)
   }
 
-  /// The client that the library takes when it is told none.
+  /// The client that the library takes when none is named.
   var firstPrincipal: KerberosPrincipalObject? {
     principals.first.flatMap { try? KerberosPrincipalObject($0, library) }
   }

@@ -1,6 +1,6 @@
 public import Logging
 
-/// Writes the lines of a log from a thread of its own: whoever logs never waits for the log's reader.
+/// Writes the lines of a log from a thread of its own: callers never wait for the log's reader.
 ///
 /// The queue is bounded. A line without a place in it is lost and counted; when the reader goes on, a line `log lines lost`
 /// says how many, where they are missing.
