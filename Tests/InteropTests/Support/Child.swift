@@ -1,5 +1,7 @@
+import Glibc
 import func Platform.ignoreBrokenPipes
 import Subprocess
+import Synchronization
 
 /// A program that runs beside a test: takes lines and signals, gives lines of output. It does not outlive this process.
 final class Child: Sendable {
@@ -11,16 +13,23 @@ final class Child: Sendable {
   let diagnostics: LineQueue
   private let orders: AsyncStream<Order>.Continuation
   private let end: Task<TerminationStatus, any Error>
+  private let exit: Exit
+
+  /// Whether the program has ended.
+  private final class Exit: Sendable {
+    let hasEnded = Mutex(false)
+    /// Has a line when it has ended.
+    let report = LineQueue()
+  }
 
   private enum Order: Sendable {
     case line(String)
     case endOfInput
-    case signal(Signal)
   }
 
   private init(
     command: [String], processIdentifier: Int32, output: LineQueue, diagnostics: LineQueue,
-    orders: AsyncStream<Order>.Continuation, end: Task<TerminationStatus, any Error>
+    orders: AsyncStream<Order>.Continuation, end: Task<TerminationStatus, any Error>, exit: Exit
   ) {
     self.command = command
     self.processIdentifier = processIdentifier
@@ -28,6 +37,7 @@ final class Child: Sendable {
     self.diagnostics = diagnostics
     self.orders = orders
     self.end = end
+    self.exit = exit
   }
 
   /// Starts a program; its name is looked up as a shell does.
@@ -38,10 +48,10 @@ final class Child: Sendable {
     ignoreBrokenPipes()
     let (orders, order) = AsyncStream<Order>.makeStream()
     let (started, report) = AsyncStream<Int32>.makeStream()
-    let (output, diagnostics) = (LineQueue(), LineQueue())
+    let (output, diagnostics, exit) = (LineQueue(), LineQueue(), Exit())
     let end = Task {
       defer { report.finish() }
-      return try await Subprocess.run(
+      let ended = try await Subprocess.run(
         .name("setpriv"), arguments: Arguments(["--pdeathsig", "KILL", "--"] + command),
         environment: updated(environment), input: .inputWriter, output: .sequence, error: .sequence
       ) { execution in
@@ -55,11 +65,14 @@ final class Child: Sendable {
           order.finish()
         }
       }.terminationStatus
+      exit.hasEnded.withLock { $0 = true }
+      await exit.report.append("ended")
+      return ended
     }
     for await processIdentifier in started {
       return Child(
         command: command, processIdentifier: processIdentifier, output: output, diagnostics: diagnostics,
-        orders: order, end: end)
+        orders: order, end: end, exit: exit)
     }
     _ = try await end.value
     throw CancellationError()
@@ -69,9 +82,12 @@ final class Child: Sendable {
 
   func endInput() { orders.yield(.endOfInput) }
 
-  func signal(_ signal: Signal) { orders.yield(.signal(signal)) }
+  /// Reaches the program also when it has closed its output.
+  func signal(_ signal: Signal) {
+    if !exit.hasEnded.withLock({ $0 }) { kill(processIdentifier, signal.rawValue) }
+  }
 
-  /// Waits until it has ended, and kills it when it does not within `limit`.
+  /// Waits until it has ended, and kills it when it does not within `limit`. Throws when something of it lives on.
   @discardableResult
   func ended(within limit: Duration) async throws -> TerminationStatus {
     let alarm = Task {
@@ -79,6 +95,7 @@ final class Child: Sendable {
       signal(.kill)
     }
     defer { alarm.cancel() }
+    try await exit.report.wait(within: limit + .seconds(10)) { !$0.isEmpty }
     return try await end.value
   }
 
@@ -107,7 +124,6 @@ final class Child: Sendable {
       switch order {
       case .line(let line): _ = try? await execution.standardInputWriter.write(line + "\n")
       case .endOfInput: try? await execution.standardInputWriter.finish()
-      case .signal(let signal): try? execution.send(signal: signal)
       }
     }
   }
