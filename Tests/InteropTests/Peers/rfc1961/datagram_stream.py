@@ -108,12 +108,14 @@ def _send(association: Association, job: Stream, origin, arrivals: _Arrivals, re
 
 
 def _network(association: Association, job: Stream, endpoint: socks.Endpoint) -> Iterator[tuple[int, int, bytes]]:
-    """Index, number and octets of what arrives, in its order."""
+    """Index, number and octets of what arrives, in its order. The last one is never lost, and comes behind all others:
+    when it has come out, the gateway has read everything."""
     chance = random.Random(job.seed)
-    gaps = set(chance.sample(range(job.count), min(job.gaps, job.count)))
+    final = job.count - 1
+    gaps = set(chance.sample(range(final), min(job.gaps, final)))
     padding = b"." * max(0, job.size - INDEX)
     waiting: list[tuple[int, int, int, bytes]] = []
-    for index in range(job.count):
+    for index in range(final):
         if index in gaps:
             for _ in range(chance.randint(1, job.gap)):
                 association.datagrams.wrap(b"")
@@ -129,3 +131,5 @@ def _network(association: Association, job: Stream, endpoint: socks.Endpoint) ->
             yield heapq.heappop(waiting)[1:]
     while waiting:
         yield heapq.heappop(waiting)[1:]
+    octets = association.datagram(endpoint, final.to_bytes(INDEX, "big") + padding)
+    yield final, TokenHeader.decode(octets[HEADER_LENGTH:]).sequence, octets
