@@ -33,7 +33,7 @@ public enum KerberosEnvironment {
       }
       if case .inUse = state { return "the library has already been called" }
       guard variables.allSatisfy({ isValid(name: $0.key) && !$0.value.utf8.contains(0) }) else {
-        return "a variable that cannot stand in an environment"
+        return "a variable that an environment cannot hold"
       }
       for (name, value) in variables { unsafe setenv(name, value, 1) }
       state = .adopted(variables)

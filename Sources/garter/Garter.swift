@@ -9,8 +9,8 @@ struct Garter: AsyncParsableCommand {
     commandName: "garter",
     abstract: "Use a Kerberos-protected SOCKS gateway (RFC 1961) from any program.",
     discussion: """
-      garter authenticates to the gateway with the Kerberos ticket that you have (kinit, klist), and protects \
-      everything between this machine and the gateway.
+      garter authenticates to the gateway with your Kerberos ticket (kinit, klist), and protects everything between \
+      this machine and the gateway.
 
       Examples:
         garter bridge --gateway gw.example.com:1080

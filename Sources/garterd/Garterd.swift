@@ -14,8 +14,8 @@ struct Garterd: AsyncParsableCommand {
         garterd run --config /etc/garter/garterd.yaml
         garterd passwd --file /etc/garter/passwords alice
 
-      Exit status: 0 stopped as asked, 64 wrong usage, 69 an address cannot be listened on, 70 an internal error, \
-      78 the configuration or the keytab cannot be used.
+      Exit status: 0 stopped by a signal, 64 usage error, 69 cannot listen on an address, 70 internal error, 78 the \
+      configuration or the keytab cannot be used.
       """,
     version: GarterVersion.text,
     subcommands: [Run.self, Check.self, Passwd.self, Demo.self])

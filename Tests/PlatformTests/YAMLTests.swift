@@ -129,7 +129,7 @@ private func refusal(_ text: String) -> String {
   @Test func sizeIsBounded() throws {
     let fits = "# " + String(repeating: "x", count: YAMLDocument.maximumOctets - 2)
     #expect(try YAMLDocument.parse(fits, sourceName: "test").root == nil)
-    #expect(refusal(fits + "x") == "1:1: the text is 1048577 octets long; at most 1048576 are read")
+    #expect(refusal(fits + "x") == "1:1: the text is 1048577 bytes long; at most 1048576 are read")
   }
 
   @Test func depthIsBounded() {

@@ -48,7 +48,7 @@ import ThrowawayRealm
   @Test func aReplayCacheThatCannotBeWritten() async throws {
     let fixture = try await RealmFixture.ready()
     let error = try await self.outcome(
-      .init(keytab: fixture.keytab, replayCache: "file2:/nonexistent/garter/replay")
+      .init(keytab: fixture.keytab, replayCache: "file2:/proc/nonexistent/garter/replay")
     ) {}
     #expect(error?.code == .replayCacheUnreadable, "\(String(describing: error))")
   }

@@ -219,7 +219,7 @@ import ThrowawayRealm
   @Test func aReplayCacheThatCannotBeUsedIsTheGatewaysTrouble() async throws {
     let fixture = try await RealmFixture.ready()
     let acceptors = try GSSAcceptorProvider(
-      .init(keytab: fixture.keytab, replayCache: "file2:/nonexistent/replay"), pool: fixture.pool)
+      .init(keytab: fixture.keytab, replayCache: "file2:/proc/nonexistent/replay"), pool: fixture.pool)
     guard case .failure(let error) = try await fixture.accept(fixture.token(), by: acceptors) else {
       Issue.record("a replay cache that is not there was used")
       return

@@ -57,7 +57,7 @@ public final class AdmissionControl: Sendable {
   ///
   /// Fails with an ``AdmissionRefusal``.
   ///
-  /// - Parameter address: the client's; nil where it is not known, since the client has gone already.
+  /// - Parameter address: the client's; nil where it is not known, since the client disconnected already.
   public func admit(_ address: IPAddress?, on eventLoop: any EventLoop) -> EventLoopFuture<AdmittedConnection> {
     guard let address, self.penalties.isBlocked(address) else {
       return eventLoop.makeCompletedFuture { try self.admit(address) }
@@ -105,7 +105,7 @@ public final class AdmissionControl: Sendable {
 
   /// Asks for a client's connection. It counts until ``AdmittedConnection/left()``.
   ///
-  /// - Parameter address: the client's; nil where it is not known, since the client has gone already: it counts for nobody.
+  /// - Parameter address: the client's; nil where it is not known, since the client disconnected already: it counts for nobody.
   public func admit(_ address: IPAddress?) throws(AdmissionRefusal) -> AdmittedConnection {
     guard let address else { return AdmittedConnection(control: self, address: nil, network: nil) }
     do throws(AdmissionRefusal) {

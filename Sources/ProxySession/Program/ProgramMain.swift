@@ -10,7 +10,7 @@ public enum ProgramMain {
   ///   - body: parses the arguments and runs the command.
   ///   - failed: says what went wrong, and exits with the error's status.
   public static func run(
-    label: String, _ body: () async throws -> Void, failed: (any Error) -> Never
+    label: String, _ body: @Sendable () async throws -> Void, failed: @Sendable (any Error) -> Never
   ) async -> Never {
     StandardStream.occupyMissing()
     ProgramSignals.hold()

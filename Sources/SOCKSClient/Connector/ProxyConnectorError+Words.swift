@@ -38,7 +38,8 @@ extension ProxyConnectorError: CustomStringConvertible {
     case .kerberosFailed:
       return "Kerberos authentication to \(self.service) failed\(self.because)" + self.principalHint
     case .gatewayRefusedAuthentication:
-      return "\(gateway) refused the authentication as \(self.service)\(self.because); its log says why (it may not "
+      return
+        "\(gateway) refused the authentication as \(self.service)\(self.because); its log has the reason (it may not "
         + "serve that name or level, its key may be out of date, or the clocks may differ)" + self.principalHint
     case .methodNotAccepted:
       return "\(gateway) does not take Kerberos (GSS-API) authentication\(self.inParentheses)"
@@ -104,9 +105,9 @@ extension ProxyConnectorError: CustomStringConvertible {
     case .ttlExpired?: "the way to it is too long (TTL expired)"
     case .commandNotSupported?: "the gateway does not offer this command"
     case .addressTypeNotSupported?: "the gateway does not take this kind of address"
-    case .generalFailure?: "the gateway failed (it does not say why)"
+    case .generalFailure?: "the gateway failed (it gives no reason)"
     case let code?: "\(code)"
-    case nil: "it does not say why"
+    case nil: "it gives no reason"
     }
   }
 }

@@ -18,7 +18,7 @@ public struct ListenAddress: Hashable, Sendable, CustomStringConvertible {
     let isBracketed = host.hasPrefix("[") && host.hasSuffix("]")
     if isBracketed { host = host.dropFirst().dropLast() }
     if !isBracketed, host.contains(":") {
-      throw ValueError("\(expectation); an IPv6 address stands in brackets")
+      throw ValueError("\(expectation); an IPv6 address is written in brackets")
     }
     if host.isEmpty || host == "*" {
       throw ValueError("\(expectation); to listen everywhere write 0.0.0.0 or [::]")

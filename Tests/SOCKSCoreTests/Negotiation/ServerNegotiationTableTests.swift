@@ -204,7 +204,7 @@ import Testing
       case .nothing: return .readMore
       case .request: return .serve(.connect)
       case .bind: return .serve(.bind)
-      // As a request its reserved octet is X'01'.
+      // As a request its reserved byte is X'01'.
       case .offer: return generalFailure(.malformedMessage)
       case .token, .level, .abort, .password, .version4: return generalFailure(.wrongVersion)
       case .deadline: return .close(SOCKSError(.timedOut))

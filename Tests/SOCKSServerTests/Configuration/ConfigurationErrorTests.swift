@@ -145,7 +145,7 @@ private let commands = AccessCommand.allCases.map(\.rawValue).joined(separator: 
     ),
     (
       "{address: '::1:1080'}",
-      "1:20: listen[0].address: expected an address and a port such as 127.0.0.1:1080 or [::1]:1080; an IPv6 address stands in brackets"
+      "1:20: listen[0].address: expected an address and a port such as 127.0.0.1:1080 or [::1]:1080; an IPv6 address is written in brackets"
     ),
     (
       "{address: ':1080'}",
@@ -266,7 +266,7 @@ private let commands = AccessCommand.allCases.map(\.rawValue).joined(separator: 
     ("limits: {connections: 0}", "4:23: limits.connections: expected a whole number from 1 to 1000000, not \"0\""),
     (
       "limits: {relay_buffer: 1KB}",
-      "4:24: limits.relay_buffer: expected a number of octets such as 65536, 64KiB or 1MiB, not \"1KB\""
+      "4:24: limits.relay_buffer: expected a number of bytes such as 65536, 64KiB or 1MiB, not \"1KB\""
     ),
     ("limits: {relay_buffer: 1KiB}", "4:24: limits.relay_buffer: expected a size from 64KiB to 64MiB, not \"1KiB\""),
     ("limits: {relay-buffer: 1MiB}", "4:10: unknown key \"relay-buffer\" in limits; did you mean relay_buffer?"),
@@ -284,7 +284,7 @@ private let commands = AccessCommand.allCases.map(\.rawValue).joined(separator: 
     ("penalties: {maximum: 0s}", "4:22: penalties.maximum: expected 1s to 1d, not \"0s\""),
     (
       "penalties: {minimum: 20s, maximum: 10s}",
-      "4:12: penalties: minimum is longer than maximum, so that nobody would ever be shut out"
+      "4:12: penalties: minimum is longer than maximum, so nobody would ever be blocked"
     ),
     ("penalties: {addresses: 0}", "4:24: penalties.addresses: expected a whole number from 1 to 1000000, not \"0\""),
     ("penalties: {timeouts: 1s}", "4:13: unknown key \"timeouts\" in penalties; did you mean timeout?"),
