@@ -90,7 +90,7 @@ public enum KerberosEnvironment {
   /// The error of a `krb5_init_context`, which nothing but the configuration makes fail, with the files that cannot be
   /// read. The library does not say which they are.
   static func contextError(_ code: krb5_error_code) -> GSSError {
-    unsafe KerberosLibraryError.make("krb5_init_context", code, nil, more: ConfigurationFiles.current().unreadable)
+    unsafe KerberosLibraryError.make("krb5_init_context", code, nil, more: ConfigurationFiles.current().faults)
   }
 
   private static let configuration = KeptConfiguration()

@@ -38,7 +38,8 @@ public final class ClientNegotiationHandler: ChannelInboundHandler, RemovableCha
   private var isInputClosed = false
   private var isRunning = false
   private var protection: (any PerMessageProtection)?
-  private var agreed: AgreedProtection?
+  /// What has been agreed with the gateway so far, whatever it answers to the request.
+  public private(set) var agreed: AgreedProtection?
   private var timer: Scheduled<Void>?
   private var context: ChannelHandlerContext?
 

@@ -51,6 +51,7 @@ struct Connect: AsyncParsableCommand {
       try await session.run(to: target)
       self.end(.success)
     } catch let error as ProxyConnectorError {
+      if verbose, !self.quiet, let agreed = error.agreed { LogWriter.standardError.say("established, \(agreed)") }
       self.end(error.programStatus, "\(error)")
     } catch {
       self.end(.inputOutput, "\(error)")

@@ -103,6 +103,8 @@ struct GatewayOptions: ParsableArguments {
     guard self.principal == nil || !self.trustDNS else {
       throw ValidationError("--trust-dns has no meaning beside --principal, which names the gateway")
     }
+    guard self.ccache != "" else { throw ValidationError("--ccache: the name of the cache is empty") }
+    guard self.clientKeytab != "" else { throw ValidationError("--client-keytab: the name of the keytab is empty") }
     try Self.check(principal: self.principal, of: "--principal")
     try Self.check(principal: self.identity, of: "--as")
     let target = self.principal.map { GSSInitiatorProvider.Target.principal($0) }

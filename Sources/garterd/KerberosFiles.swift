@@ -52,7 +52,7 @@ struct KerberosFiles {
     } else if file.isReadableByOthers {
       self.warnings.append(
         "every user of this machine may read the keytab \(keytab) (mode \(file.mode)), and anyone who reads it can impersonate "
-          + "this gateway; take the right away: chmod o-r")
+          + "this gateway; remove that permission: chmod o-r")
     }
   }
 

@@ -69,9 +69,9 @@ private func refusal(_ text: String) -> String {
   }
 
   @Test(arguments: [
-    ("a: 1\nb: 2\na: 3\n", "3:1: the key \"a\" is here twice; the first is on line 1, column 1"),
-    ("x:\n  a: 1\n  \"a\": 3\n", "3:3: the key \"a\" is here twice; the first is on line 2, column 3"),
-    ("\"a\\e[\": 1\n\"a\\e[\": 1", "2:1: the key \"a\\u{1B}[\" is here twice; the first is on line 1, column 1"),
+    ("a: 1\nb: 2\na: 3\n", "3:1: the key \"a\" appears twice; the first is on line 1, column 1"),
+    ("x:\n  a: 1\n  \"a\": 3\n", "3:3: the key \"a\" appears twice; the first is on line 2, column 3"),
+    ("\"a\\e[\": 1\n\"a\\e[\": 1", "2:1: the key \"a\\u{1B}[\" appears twice; the first is on line 1, column 1"),
     (
       "to: *.example.com",
       "1:5: an alias or anchor has no name; text that begins with * or & needs quotes"

@@ -197,9 +197,11 @@ public final class AdmittedConnection: Sendable {
   }
 
   /// The session has ended. What that says of a client that was not known yet is a failure of its address's.
-  public func ended(_ end: SessionEnd) {
+  ///
+  /// - Parameter hasSentCredential: the client has sent a token or a password.
+  public func ended(_ end: SessionEnd, hasSentCredential: Bool = true) {
     guard case .unauthenticated = self.state.withLock({ $0 }) else { return }
-    guard let address = self.address, let kind = end.penalty else { return }
+    guard let address = self.address, let kind = end.penalty(hasSentCredential: hasSentCredential) else { return }
     self.control.penalties.record(kind, of: address)
   }
 

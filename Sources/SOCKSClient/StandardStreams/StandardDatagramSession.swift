@@ -1,6 +1,7 @@
 import NIOCore
 import NIOPosix
 import Platform
+import ProxySession
 public import SOCKSCore
 import Synchronization
 

@@ -74,7 +74,7 @@ final class Session: ServerNegotiationDelegate {
   func settle(_ end: SessionEnd) {
     let end = end.during(self.phase)
     guard self.record.outcome.set(end) else { return }
-    self.admission.ended(end)
+    self.admission.ended(end, hasSentCredential: self.record.hasSentCredential)
     self.services.trouble.sessionEnded(end)
   }
 

@@ -34,7 +34,7 @@ public struct PasswordFile: Sendable {
         let line = try Self.read(octets)
         self.lines.append(Line(text: line.text, name: line.entry?.name))
         guard let (name, hash) = line.entry else { continue }
-        if let first = numbers[name] { throw ValueError("\(name) is here twice; the first is on line \(first)") }
+        if let first = numbers[name] { throw ValueError("\(name) appears twice; the first is on line \(first)") }
         numbers[name] = number
         self.hashes[name] = hash
       } catch {

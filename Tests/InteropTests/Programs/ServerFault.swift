@@ -65,11 +65,11 @@ struct ServerFault: Sendable, CustomStringConvertible {
   private typealias Outcome = (status: Int32, words: String?, output: String)
 
   private static let late: Outcome = (75, "timed out waiting for", "")
-  private static let refused: Outcome = (77, "refused the authentication as socks/localhost", "")
+  private static let refused: Outcome = (77, "refused the authentication for socks/localhost", "")
   private static let levelRefused: Outcome = (76, "the gateway refused protection level", "")
   private static let failed: Outcome = (77, "Kerberos authentication to socks/localhost failed", "")
   private static let ended: Outcome = (74, "ended the connection before it was established", "")
-  private static let violated: Outcome = (76, "does not speak RFC 1961 as it should", "")
+  private static let violated: Outcome = (76, "violates RFC 1961", "")
   private static let complete: Outcome = (0, nil, Self.messages(9))
   private static let empty: Outcome = (0, nil, "")
 

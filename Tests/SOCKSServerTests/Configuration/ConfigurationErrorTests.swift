@@ -84,7 +84,7 @@ private let commands = AccessCommand.allCases.map(\.rawValue).joined(separator: 
         garterd.yaml:12:18: rules[0].principals[0]: expected a principal such as alice@EXAMPLE.COM or */admin@EXAMPLE.COM, user:NAME, anonymous or unauthenticated, not "alice"
               principals: [alice]
                            ^
-        garterd.yaml:13:10: rules[0].to[0]: 10.0.0.1/8 has bits set behind its prefix; write 10.0.0.0/8 for the network, or 10.0.0.1 alone
+        garterd.yaml:13:10: rules[0].to[0]: 10.0.0.1/8 has bits set beyond its prefix; write 10.0.0.0/8 for the network, or 10.0.0.1 alone
               to: ["10.0.0.1/8"]
                    ^
         garterd.yaml:14:13: rules[0].ports[0]: expected a port from 1 to 65535, or a range such as 8000-8100, not "70000"
@@ -181,7 +181,7 @@ private let commands = AccessCommand.allCases.map(\.rawValue).joined(separator: 
     ),
     (
       "{address: '127.0.0.1:1'}, {address: '127.0.0.1:1'}",
-      "1:46: listen[1].address: 127.0.0.1:1 is here twice; the first is on line 1"
+      "1:46: listen[1].address: 127.0.0.1:1 appears twice; the first is on line 1"
     ),
     ("", "1:9: listen is an empty list; write at least one entry, for example [{address: 127.0.0.1:1080}]"),
   ])
@@ -204,7 +204,7 @@ private let commands = AccessCommand.allCases.map(\.rawValue).joined(separator: 
       "keytab: /k, services: [socks/host]",
       "2:35: kerberos.services[0]: expected a service such as socks, without host and realm, not \"socks/host\""
     ),
-    ("keytab: /k, services: [a, b, a]", "2:41: kerberos.services[2] is here twice; the first is on line 2, column 35"),
+    ("keytab: /k, services: [a, b, a]", "2:41: kerberos.services[2] appears twice; the first is on line 2, column 35"),
     (
       "keytab: /k, services: [a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p,q]",
       "2:34: kerberos.services has 17 entries; at most 16 are taken"
@@ -223,7 +223,7 @@ private let commands = AccessCommand.allCases.map(\.rawValue).joined(separator: 
     ),
     (
       "keytab: /k, levels: [integrity, integrity]",
-      "2:44: kerberos.levels[1] is here twice; the first is on line 2, column 33"
+      "2:44: kerberos.levels[1] appears twice; the first is on line 2, column 33"
     ),
     (
       "keytab: /k, replay_cache: cache",
@@ -368,7 +368,7 @@ private let commands = AccessCommand.allCases.map(\.rawValue).joined(separator: 
     ("deny: [connect], to: []", "3:31: rules[0].to is an empty list; write at least one entry, for example [\"*\"]"),
     (
       "deny: [connect], to: ['10.*']",
-      "3:32: rules[0].to[0]: expected *, a name such as example.com or *.example.com, an address or a network, not \"10.*\": the host name holds '*', which no host name has"
+      "3:32: rules[0].to[0]: expected *, a name such as example.com or *.example.com, an address or a network, not \"10.*\": the host name contains '*', which no host name has"
     ),
     (
       "deny: [connect], to: ['127.1']",
