@@ -158,7 +158,8 @@ public final class Bridge: Service {
     var logger = self.logger
     logger[metadataKey: "session"] = "\(number)"
     guard let owner = channel.peerOwner else {
-      self.refused("unknown-user", [:])
+      // Without a descriptor to ask the kernel with, nobody is known.
+      self.refused(DescriptorLimit.isReached ? "no-descriptors" : "unknown-user", [:])
       throw ChannelError.ioOnClosedChannel
     }
     guard owner == self.configuration.user else {

@@ -182,7 +182,7 @@ final class BridgedAssociation: BridgedRequest {
     self.drops.count(reason)
     guard reason == .foreignSource, !self.hasWarned else { return }
     self.hasWarned = true
-    self.session.logger.warning("datagram refused: it is not known to be from a process of this user")
+    self.session.logger.warning(DatagramOwnerReader.refusal)
   }
 
   /// "The server MAY use this information to limit access to the association" (RFC 1928 section 4).
