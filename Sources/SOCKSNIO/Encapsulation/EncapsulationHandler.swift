@@ -24,31 +24,10 @@ public final class EncapsulationHandler: ChannelDuplexHandler {
   /// Octets of tokens opened, and of plaintext wrapped, in one turn of the event loop.
   public static let workPerTurn = 256 * 1_024
 
-  private enum State {
-    case protecting
-    /// The context protects the datagrams of an association. The channel only waits for its end.
-    case associated
-    /// A fault was found, or the channel is gone.
-    case poisoned
-  }
-
-  private var inbound: EncapsulationInbound
-  private var outbound: EncapsulationOutbound
-  private var state: State = .protecting
-  private var context: ChannelHandlerContext?
-
-  private var hasInboundBacklog = false
-  private var isBacklogScheduled = false
-  private var isOutboundScheduled = false
-  /// A read was asked for while messages waited: their plaintext is not what was meant.
-  private var isReadHeldBack = false
-  /// A read was asked for otherwise, and no plaintext has been delivered since.
-  private var isReadAwaited = false
-  /// It has been passed on, and nothing has come from the network since.
-  private var isReadPassedOn = false
-  private var isInputCloseHeldBack = false
-  /// Our sending side is ended, and nothing has gone wrong since: the channel's end is then the end of the peer's stream.
-  private var isOutputEnded = false
+  var inbound: EncapsulationInbound
+  var outbound: EncapsulationOutbound
+  var flow = EncapsulationFlow()
+  var context: ChannelHandlerContext?
 
   /// - Parameters:
   ///   - protection: the established context, handed over for good.
@@ -72,8 +51,7 @@ public final class EncapsulationHandler: ChannelDuplexHandler {
       self.inbound.append(bytes)
       self.openMessages(context)
     }
-    guard inputClosed else { return }
-    if self.hasInboundBacklog { self.isInputCloseHeldBack = true } else { self.endInput(context) }
+    if inputClosed, self.flow.inputEnded() { self.endInput(context) }
   }
 
   /// Ends the stream: from here on the context protects the datagrams of a UDP association (RFC 1961 section 5), in the
@@ -86,10 +64,12 @@ public final class EncapsulationHandler: ChannelDuplexHandler {
   ///   `protectionFailed` for a context that cannot protect datagrams.
   public func beginDatagrams() throws(SOCKSError) -> DatagramProtection {
     if let context = self.context { self.wrapMessages(context, all: true) }
-    guard self.state == .protecting else { throw SOCKSError(.connectionClosed, "the connection is not protected") }
+    guard self.flow.state == .protecting else {
+      throw SOCKSError(.connectionClosed, "the connection is not protected")
+    }
     guard self.inbound.isAtBoundary else { throw Self.unexpected }
     let protection = try self.inbound.beginDatagrams()
-    self.state = .associated
+    self.flow.associated()
     self.failWrites(ChannelError.ioOnClosedChannel)
     return protection
   }
@@ -100,7 +80,7 @@ public final class EncapsulationHandler: ChannelDuplexHandler {
   public func handlerAdded(context: ChannelHandlerContext) { self.context = context }
 
   public func handlerRemoved(context: ChannelHandlerContext) {
-    self.state = .poisoned
+    self.flow.poisoned()
     self.context = nil
     self.failWrites(ChannelError.ioOnClosedChannel)
   }
@@ -108,7 +88,7 @@ public final class EncapsulationHandler: ChannelDuplexHandler {
   // MARK: Inbound
 
   public func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-    switch self.state {
+    switch self.flow.state {
     case .protecting: self.inbound.append(self.unwrapInboundIn(data))
     case .associated: self.poison(Self.unexpected, context)
     case .poisoned: break
@@ -116,85 +96,69 @@ public final class EncapsulationHandler: ChannelDuplexHandler {
   }
 
   public func channelReadComplete(context: ChannelHandlerContext) {
-    self.isReadPassedOn = false
-    guard !self.hasInboundBacklog else { return }
-    self.openMessages(context)
+    if self.flow.deliveredByNetwork() { self.openMessages(context) }
   }
 
   public func read(context: ChannelHandlerContext) {
-    if self.hasInboundBacklog { self.isReadHeldBack = true } else { self.passReadOn(context) }
-  }
-
-  private func passReadOn(_ context: ChannelHandlerContext) {
-    self.isReadHeldBack = false
-    self.isReadAwaited = true
-    self.isReadPassedOn = true
-    context.read()
+    if self.flow.askedToRead() { context.read() }
   }
 
   public func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
     guard case .some(.inputClosed) = event as? ChannelEvent else { return context.fireUserInboundEventTriggered(event) }
-    if self.hasInboundBacklog { self.isInputCloseHeldBack = true } else { self.endInput(context) }
+    if self.flow.inputEnded() { self.endInput(context) }
   }
 
   public func errorCaught(context: ChannelHandlerContext, error: any Error) {
-    self.isOutputEnded = false
+    self.flow.errorCame()
     context.fireErrorCaught(error)
   }
 
   public func channelInactive(context: ChannelHandlerContext) {
-    // A channel whose sending side is ended has no half-close left: the peer's end arrives as the channel's.
-    if self.isOutputEnded || self.isInputCloseHeldBack { self.endInputNow(context) }
-    self.state = .poisoned
+    if self.flow.channelEnded() { self.endInputNow(context) }
+    self.flow.poisoned()
     self.failWrites(ChannelError.ioOnClosedChannel)
     context.fireChannelInactive()
   }
 
   private func openMessages(_ context: ChannelHandlerContext) {
-    guard self.state == .protecting else { return }
+    guard self.flow.state == .protecting else { return }
     let plaintext = self.inbound.open(limit: Self.workPerTurn)
-    // Set before anything is fired: whoever gets the plaintext may ask for more.
-    self.hasInboundBacklog = plaintext.hasMore
-    if !plaintext.parts.isEmpty { self.isReadAwaited = false }
+    // Before anything is fired: whoever gets the plaintext may ask for more.
+    self.flow.unwrappedMessages(hasPlaintext: !plaintext.parts.isEmpty, hasMore: plaintext.hasMore)
     for part in plaintext.parts { context.fireChannelRead(self.wrapInboundOut(part)) }
     if let failure = plaintext.failure {
       self.poison(failure, context)
       return
     }
-    guard self.state == .protecting else { return }
+    guard self.flow.state == .protecting else { return }
     context.fireChannelReadComplete()
-    guard plaintext.hasMore else {
-      self.endBacklog(context)
-      return
-    }
-    guard !self.isBacklogScheduled else { return }
-    self.isBacklogScheduled = true
-    context.eventLoop.assumeIsolated().execute {
-      self.isBacklogScheduled = false
-      guard let context = self.context, self.hasInboundBacklog else { return }
-      self.openMessages(context)
+    switch self.flow.deliveredPlaintext() {
+    case .wait: break
+    case .scheduleTurn: self.scheduleTurn(context)
+    case .goOn(let passesReadOn):
+      if passesReadOn { context.read() }
+      if self.flow.takeInputEnd() { self.endInput(context) }
     }
   }
 
-  private func endBacklog(_ context: ChannelHandlerContext) {
-    // A token that is not whole yet is nothing to those above: the read that they asked for goes on.
-    if self.isReadHeldBack || self.isReadAwaited && !self.isReadPassedOn { self.passReadOn(context) }
-    if self.isInputCloseHeldBack {
-      self.isInputCloseHeldBack = false
-      self.endInput(context)
+  private func scheduleTurn(_ context: ChannelHandlerContext) {
+    context.eventLoop.assumeIsolated().execute {
+      guard self.flow.turnBegan(), let context = self.context else { return }
+      self.openMessages(context)
     }
   }
 
   /// The peer's stream has ended. Between messages that is an end; inside one it is a truncation.
   private func endInput(_ context: ChannelHandlerContext) {
-    if self.state == .associated { context.fireUserInboundEventTriggered(ChannelEvent.inputClosed) }
-    guard self.state == .protecting else { return }
+    switch self.flow.state {
+    case .protecting: break
+    case .associated: return context.fireUserInboundEventTriggered(ChannelEvent.inputClosed)
+    case .poisoned: return
+    }
     // What came since the last "read complete" has not been looked at.
     self.openMessages(context)
-    guard self.state == .protecting else { return }
-    if self.hasInboundBacklog {
-      self.isInputCloseHeldBack = true
-    } else if self.inbound.isAtBoundary {
+    guard self.flow.state == .protecting, self.flow.inputEnded() else { return }
+    if self.inbound.isAtBoundary {
       context.fireUserInboundEventTriggered(ChannelEvent.inputClosed)
     } else {
       self.poison(SOCKSError(.truncated, "the peer ended the stream inside a token"), context)
@@ -203,72 +167,15 @@ public final class EncapsulationHandler: ChannelDuplexHandler {
 
   /// The same, with no later turn of the loop to open what waits.
   private func endInputNow(_ context: ChannelHandlerContext) {
-    self.isInputCloseHeldBack = false
-    repeat { self.openMessages(context) } while self.hasInboundBacklog && self.state == .protecting
+    repeat { self.openMessages(context) } while self.flow.hasBacklog && self.flow.state == .protecting
     self.endInput(context)
   }
 
-  // MARK: Outbound
+  // MARK: Faults
 
-  public func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
-    guard self.state == .protecting else {
-      promise?.fail(ChannelError.ioOnClosedChannel)
-      return
-    }
-    self.outbound.write(self.unwrapOutboundIn(data), promise: promise)
-  }
-
-  public func flush(context: ChannelHandlerContext) {
-    self.outbound.flush()
-    if !self.isOutboundScheduled { self.wrapMessages(context, all: false) }
-  }
-
-  public func triggerUserOutboundEvent(context: ChannelHandlerContext, event: Any, promise: EventLoopPromise<Void>?) {
-    guard event is StreamBegan else { return context.triggerUserOutboundEvent(event, promise: promise) }
-    self.outbound.streamBegan()
-    promise?.succeed()
-  }
-
-  public func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {
-    // What was flushed before the close is sent before it.
-    if mode != .input, self.state == .protecting { self.wrapMessages(context, all: true) }
-    if mode == .output { self.isOutputEnded = true }
-    context.close(mode: mode, promise: promise)
-  }
-
-  private func wrapMessages(_ context: ChannelHandlerContext, all: Bool) {
-    repeat {
-      guard self.state == .protecting else { return }
-      do throws(SOCKSError) {
-        let batch = try self.outbound.wrap(limit: Self.workPerTurn, allocator: context.channel.allocator)
-        if let batch { self.send(batch, context) }
-      } catch {
-        self.poison(error, context)
-        return
-      }
-    } while all && self.outbound.hasFlushed
-    guard self.outbound.hasFlushed else { return }
-    self.isOutboundScheduled = true
-    context.eventLoop.assumeIsolated().execute {
-      self.isOutboundScheduled = false
-      guard let context = self.context else { return }
-      self.wrapMessages(context, all: false)
-    }
-  }
-
-  private func send(_ batch: EncapsulationOutbound.Batch, _ context: ChannelHandlerContext) {
-    guard let first = batch.promises.first else {
-      context.writeAndFlush(self.wrapOutboundOut(batch.frames), promise: nil)
-      return
-    }
-    for other in batch.promises.dropFirst() { first.futureResult.cascade(to: other) }
-    context.writeAndFlush(self.wrapOutboundOut(batch.frames), promise: first)
-  }
-
-  private func poison(_ error: SOCKSError, _ context: ChannelHandlerContext) {
-    guard self.state != .poisoned else { return }
-    self.state = .poisoned
-    self.hasInboundBacklog = false
+  func poison(_ error: SOCKSError, _ context: ChannelHandlerContext) {
+    guard self.flow.state != .poisoned else { return }
+    self.flow.poisoned()
     self.failWrites(error)
     context.fireErrorCaught(error)
   }
