@@ -44,9 +44,9 @@ enum Negotiation {
 
     init(_ loop: EmbeddedEventLoop) { self.loop = loop }
 
-    func step(_ token: ByteBuffer?, completion: @escaping (EstablishmentStep) -> Void) {
+    func step(_ token: ByteBuffer?, completion: @escaping Completion) {
       self.loop.assumeIsolated().execute {
-        completion(.complete(.sufficient, token: ByteBuffer(bytes: [0x60, 0x01, 0x00]), CopyingProtection()))
+        completion(.complete(.sufficient, token: ByteBuffer(bytes: [0x60, 0x01, 0x00])), CopyingProtection())
       }
     }
   }

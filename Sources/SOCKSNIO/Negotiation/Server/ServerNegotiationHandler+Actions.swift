@@ -85,7 +85,7 @@ extension ServerNegotiationHandler {
       return self.stepFinished(.failed(Self.noContext))
     }
     self.establishment = establishment
-    establishment.step(token) { [weak self] in self?.stepFinished($0) }
+    establishment.step(token) { [weak self] in self?.stepFinished($0, $1) }
   }
 
   private func check(_ request: UsernamePasswordRequest, _ context: ChannelHandlerContext) {

@@ -32,22 +32,14 @@ extension ServerNegotiationHandler {
     }
   }
 
-  func stepFinished(_ step: EstablishmentStep) {
+  /// - Parameter protection: of a context that is complete.
+  func stepFinished(_ result: ContextStepResult, _ protection: (any PerMessageProtection)? = nil) {
     // Without a context the connection is gone, and the library's context with this step.
     guard let context = self.context else { return }
-    guard !self.isRunning else { return self.later { $0.stepFinished(step) } }
+    guard !self.isRunning else { return self.later { $0.stepFinished(result, protection) } }
     self.steps.end(now: context.eventLoop.now)
-    switch step {
-    case .continueNeeded(let token):
-      self.event { $0.stepFinished(.continueNeeded(token: token)) }
-    case .complete(let attributes, let token, let protection):
-      self.establishment = nil
-      if case .negotiating = self.state { self.protection = protection }
-      self.event { $0.stepFinished(.complete(attributes, token: token)) }
-    case .failed(let error):
-      self.establishment = nil
-      self.event { $0.stepFinished(.failed(error)) }
-    }
+    if case .negotiating = self.state { self.protection = protection }
+    self.event { $0.stepFinished(result) }
   }
 
   func passwordChecked(_ outcome: PasswordOutcome) {
