@@ -87,6 +87,8 @@ final class ScriptedDelegate: ServerNegotiationDelegate {
   private(set) var usernames: [[UInt8]?] = []
   private(set) var passwords: [UsernamePasswordRequest] = []
   private(set) var requests: [(command: ServedCommand, destination: SOCKSAddress)] = []
+  private(set) var passwordAnswer: PasswordAnswer?
+  private(set) var requestAnswer: RequestAnswer?
   private(set) var handovers: [Handover] = []
   private(set) var failures: [(error: SOCKSError, phase: ServerNegotiation.Phase)] = []
   /// What comes after the hand-over.
@@ -98,7 +100,7 @@ final class ScriptedDelegate: ServerNegotiationDelegate {
   var passwordOutcome = PasswordOutcome.correct
   /// Requests and passwords are answered only by ``release()``.
   var holds = false
-  /// Completions come before the call that they answer has returned.
+  /// Answers are given before the call that asks for them has returned.
   var answersAtOnce = false
   private var held: (() -> Void)?
   weak var loop: EmbeddedEventLoop?
@@ -116,6 +118,7 @@ final class ScriptedDelegate: ServerNegotiationDelegate {
     case .receivedCredential: break
     case .receivedPassword(let request, let answer):
       self.passwords.append(request)
+      self.passwordAnswer = answer
       self.answer { answer.finish(self.passwordOutcome) }
     case .authenticated(.protected(let agreed, _)): self.agreed.append(agreed)
     case .authenticated(.unprotected(let session)): self.unprotected.append(session)
@@ -129,6 +132,7 @@ final class ScriptedDelegate: ServerNegotiationDelegate {
 
   private func serve(_ command: ServedCommand, _ destination: SOCKSAddress, _ answer: RequestAnswer) {
     self.requests.append((command, destination))
+    self.requestAnswer = answer
     switch command {
     case .connect, .associate: self.answer { answer.finish(self.reply) }
     case .bind:

@@ -7,21 +7,22 @@ extension ServerNegotiationHandler {
   func proceed(_ context: ChannelHandlerContext) {
     guard case .negotiating = self.state, !self.isRunning else { return }
     self.isRunning = true
-    repeat {
-      self.phase = self.negotiation.phase
-    } while self.run(self.negotiation.receivedOctets(&self.buffer), context)
+    var goesOn = true
+    while goesOn {
+      goesOn = self.run(self.negotiation.receivedOctets(&self.buffer), context)
+      self.updatePhase()
+    }
     self.isRunning = false
-    self.updateTimer()
   }
 
   /// An event that is not octets, and all that follows from it. Not while actions are being run.
   private func event(_ event: (inout ServerNegotiation) -> ServerNegotiation.Action) {
     guard case .negotiating = self.state, let context = self.context else { return }
     self.isRunning = true
-    self.phase = self.negotiation.phase
     let goesOn = self.run(event(&self.negotiation), context)
+    self.updatePhase()
     self.isRunning = false
-    if goesOn { self.proceed(context) } else { self.updateTimer() }
+    if goesOn { self.proceed(context) }
   }
 
   /// In the loop's next turn, when the actions that are being run are done. Nothing that comes meanwhile must be lost:
@@ -64,16 +65,22 @@ extension ServerNegotiationHandler {
     self.event { $0.interrupted(SOCKSError(.unexpectedMessage, "too much early data")) }
   }
 
-  // MARK: Deadlines
+  // MARK: Phases
 
-  /// Begins the deadline of a phase that has just been entered.
-  func updateTimer() {
+  /// After each action.
+  private func updatePhase() {
+    guard case .negotiating = self.state else { return }
     let phase = self.negotiation.phase
-    guard case .negotiating = self.state, phase != self.timedPhase else { return }
-    self.timedPhase = phase
+    guard phase != self.phase else { return }
+    self.phase = phase
+    self.startTimer()
+  }
+
+  /// Begins the deadline of the phase.
+  func startTimer() {
     self.timer?.cancel()
     self.timer = nil
-    guard let timeout = self.timeouts.deadline(for: phase) else { return }
+    guard let timeout = self.timeouts.deadline(for: self.phase) else { return }
     self.timer = self.timers?.start(in: timeout) { [weak self] in
       self?.event { $0.deadlinePassed() }
     }

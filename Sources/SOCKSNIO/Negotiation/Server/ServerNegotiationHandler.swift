@@ -33,9 +33,10 @@ public final class ServerNegotiationHandler: ChannelInboundHandler, RemovableCha
   var establishment: (any ContextEstablishment)?
   var protection: (any PerMessageProtection)?
   var steps = StepClock()
-  /// Where the negotiation was when the last event came: what a failure is reported with.
+  private var hasBegun = false
+  /// Where the negotiation was before the action that is being run: what a failure is reported with, and whose deadline
+  /// runs.
   var phase: ServerNegotiation.Phase = .method
-  var timedPhase: ServerNegotiation.Phase?
   var timers: CoarseTimers?
   var timer: CoarseTimers.Timer?
   var context: ChannelHandlerContext?
@@ -75,8 +76,9 @@ public final class ServerNegotiationHandler: ChannelInboundHandler, RemovableCha
   }
 
   private func begin(_ context: ChannelHandlerContext) {
-    guard case .negotiating = self.state, self.timedPhase == nil else { return }
-    self.updateTimer()
+    guard case .negotiating = self.state, !self.hasBegun else { return }
+    self.hasBegun = true
+    self.startTimer()
     context.read()
   }
 
