@@ -32,8 +32,8 @@ final class BridgedAssociation: BridgedRequest {
   private var octetsReceived: UInt64 = 0
   private var agreed = ""
 
-  init(_ request: SOCKSRequest, of session: BridgeSession) {
-    self.requested = request.destination
+  init(_ destination: SOCKSAddress, of session: BridgeSession) {
+    self.requested = destination
     self.session = session
   }
 
@@ -110,7 +110,7 @@ final class BridgedAssociation: BridgedRequest {
     }
   }
 
-  func replied(_ start: BridgedRequestStart) {
+  func replied(_ start: ServerNegotiationHandover) {
     guard case .open = self.state else { return start.context.close(promise: nil) }
     self.session.relayBegins(agreed: self.agreed)
     let pipeline = start.context.pipeline.syncOperations

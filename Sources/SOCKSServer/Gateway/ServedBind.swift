@@ -23,7 +23,7 @@ final class ServedBind: ServedRequest {
     case ended
   }
 
-  private let request: SOCKSRequest
+  private let destination: SOCKSAddress
   /// The session lets go of this when its connection has closed.
   private let session: Session
   private let announce: (SOCKSAddress) -> Void
@@ -32,8 +32,8 @@ final class ServedBind: ServedRequest {
   private var timer: Scheduled<Void>?
 
   /// - Parameter announce: gives the first reply.
-  init(_ request: SOCKSRequest, of session: Session, announce: @escaping (SOCKSAddress) -> Void) {
-    self.request = request
+  init(_ destination: SOCKSAddress, of session: Session, announce: @escaping (SOCKSAddress) -> Void) {
+    self.destination = destination
     self.session = session
     self.announce = announce
   }
@@ -45,7 +45,7 @@ final class ServedBind: ServedRequest {
   func begin(answer: @escaping (Result<SOCKSAddress, SessionEnd>) -> Void) {
     self.answer = answer
     let target: RequestedTarget
-    switch self.session.access(.bind, to: self.request.destination) {
+    switch self.session.access(.bind, to: self.destination) {
     case .failure(let end): return self.finish(.failure(end))
     case .success(let requested): target = requested
     }
@@ -170,7 +170,7 @@ final class ServedBind: ServedRequest {
 
   // MARK: Relaying
 
-  func replied(_ start: ServedRequestStart) {
+  func replied(_ start: ServerNegotiationHandover) {
     guard case .connected(let peer) = self.state else { return self.session.channel.close(promise: nil) }
     let relay = self.session.makeRelay()
     self.state = .relaying(relay)
