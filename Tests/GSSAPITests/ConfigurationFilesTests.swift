@@ -48,6 +48,27 @@ import Testing
     #expect(seen.unreadable == ["\(folder)/one: No such file or directory"])
   }
 
+  /// Where an included file has the error, that one is named, and nothing that the library does not read.
+  @Test func theFileWithTheErrorIsNamed() throws {
+    let folder = FileManager.default.temporaryDirectory.path() + "/garter-\(UUID().uuidString)"
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    try FileManager.default.createDirectory(atPath: "\(folder)/d", withIntermediateDirectories: true)
+    func write(_ text: String, to name: String) throws {
+      try Data(text.utf8).write(to: URL(filePath: "\(folder)/\(name)"))
+    }
+    let good = "[libdefaults]\n  default_realm = R\n"
+    func faults() -> [String] { ConfigurationFiles(paths: ["\(folder)/top"]).faults }
+    try write("includedir \(folder)/d\n" + good, to: "top")
+    try write(good, to: "d/a.conf")
+    try write("[realms", to: "d/old.conf.dpkg-dist")
+    #expect(faults() == [])
+    try write("[realms\n", to: "d/b")
+    #expect(faults().count == 1 && faults().first?.hasPrefix("\(folder)/d/b: ") == true, "\(faults())")
+    try FileManager.default.removeItem(atPath: "\(folder)/d/b")
+    try write("[libdefaults\n", to: "top")
+    #expect(faults().count == 1 && faults().first?.hasPrefix("\(folder)/top: ") == true, "\(faults())")
+  }
+
   /// A file that includes itself, and a folder with a pipe in it, come to an end.
   @Test func readingComesToAnEnd() throws {
     #expect(ConfigurationFiles(paths: ["/dev/zero", "/dev/tty"]).unreadable.count < 1_000)

@@ -24,7 +24,8 @@ import Testing
   private static let evidence = [SOCKSMethod.gssapi, .usernamePassword, .noAuthentication].flatMap { method in
     [true, false].flatMap { sent in
       [[], [CompatibilitySwitch.unprotected]].map {
-        SessionEnd.Evidence(method: method, hasSentCredential: sent, compatibility: Set($0))
+        SessionEnd.Evidence(
+          method: method, hasAlternatives: true, hasSentCredential: sent, compatibility: Set($0))
       }
     }
   }
@@ -88,20 +89,44 @@ import Testing
     for party in SessionParty.allCases {
       let end = SessionEnd(.connectionClosed, by: party, in: .authentication)
       #expect((end.penalty == .abandoned) == (party == .client))
-      let evidence = SessionEnd.Evidence(method: .gssapi, hasSentCredential: false, compatibility: [])
+      let evidence = SessionEnd.Evidence(
+        method: .gssapi, hasAlternatives: true, hasSentCredential: false, compatibility: [])
       #expect((end.hint(evidence) != nil) == (party == .client))
     }
   }
 
+  /// A user without a ticket leaves, or keeps silent, after the method was selected.
+  @Test func nothingIsChargedBeforeACredential() {
+    for end in [
+      SessionEnd(.connectionClosed, by: .client), SessionEnd(.timeout(.authentication)), SessionEnd(.ioError),
+    ] {
+      let end = end.during(.authentication)
+      #expect(end.penalty(hasSentCredential: false) == nil)
+      #expect(end.penalty(hasSentCredential: true) == end.penalty && end.penalty != nil)
+    }
+    let malformed = SessionEnd(.violation(.malformedMessage, by: .client), in: .authentication)
+    #expect(malformed.penalty(hasSentCredential: false) == .violation)
+  }
+
+  /// Lines that wait for their second together are of one kind: a scanner's must not stand for a balancer's.
+  @Test func protocolsAreKindsOfTheirOwn() {
+    let ends = ForeignProtocol.allCases.map { SessionEnd(.foreignProtocol($0), by: .client, in: .method) }
+    #expect(Set(ends.map(\.kind)).count == ends.count)
+    #expect(SessionEnd(.completed).kind == SessionEnd(.completed, "other").kind)
+  }
+
   /// curl closes in the authentication phase after it has chosen GSS-API, and has sent nothing by then.
   @Test func hintsNameAProgramOnlyWhereItIsThatProgram() {
-    let curl = SessionEnd.Evidence(method: .gssapi, hasSentCredential: false, compatibility: [])
+    let curl = SessionEnd.Evidence(method: .gssapi, hasAlternatives: true, hasSentCredential: false, compatibility: [])
     for phase in SessionPhase.allCases {
       let hint = SessionEnd(.connectionClosed, by: .client, in: phase).hint(curl)
       #expect((hint != nil) == (phase == .authentication))
     }
     var other = curl
     other.hasSentCredential = true
+    #expect(SessionEnd(.connectionClosed, by: .client, in: .authentication).hint(other) == nil)
+    other = curl
+    other.hasAlternatives = false
     #expect(SessionEnd(.connectionClosed, by: .client, in: .authentication).hint(other) == nil)
     other = curl
     other.method = .usernamePassword

@@ -1,3 +1,4 @@
+import Glibc
 import NIOCore
 import NIOEmbedded
 import SOCKSCore
@@ -64,14 +65,17 @@ import Testing
   }
 
   /// Clients have timeouts of their own, and this side has been the slow one.
-  @Test(arguments: [1, 999, 1_000, 4_000]) func aClientThatLeavesDuringAStep(milliseconds: Int64) throws {
+  @Test(arguments: [1, 999, 1_000, 4_000], [nil, ECONNRESET, ETIMEDOUT])
+  func aClientThatLeavesDuringAStep(milliseconds: Int64, error: CInt?) throws {
     let harness = try ServerHarness()
     harness.wire.receive(ServerHarness.gssOffer)
     harness.establishment.holdsSteps = true
     harness.wire.receive(ByteScript.authentication([0x60]))
     harness.wire.advance(.milliseconds(milliseconds))
+    if let error { harness.wire.channel.pipeline.fireErrorCaught(IOError(errnoCode: error, reason: "read")) }
     harness.wire.hangUp()
-    let code: SOCKSError.Code = milliseconds < 1_000 ? .connectionClosed : .stepTimedOut
+    let left: SOCKSError.Code = error == ETIMEDOUT ? .connectionLost : .connectionClosed
+    let code: SOCKSError.Code = milliseconds < 1_000 ? left : .stepTimedOut
     #expect(harness.delegate.failures.map(\.error.code) == [code])
   }
 

@@ -114,7 +114,7 @@ final class ScriptedDelegate: ServerNegotiationDelegate {
 
   func negotiation(_ event: ServerNegotiationEvent) {
     switch event {
-    case .selected(let method): self.methods.append(method)
+    case .selected(let method, _): self.methods.append(method)
     case .receivedCredential: break
     case .receivedPassword(let request, let answer):
       self.passwords.append(request)

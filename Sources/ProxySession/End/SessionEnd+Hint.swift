@@ -5,13 +5,18 @@ extension SessionEnd {
   public struct Evidence: Hashable, Sendable {
     /// The method that was selected.
     public var method: SOCKSMethod?
+    /// The client has offered other methods, too.
+    public var hasAlternatives: Bool
     /// The client has sent a token or a password.
     public var hasSentCredential: Bool
     /// The departures from RFC 1961 that were made use of.
     public var compatibility: Set<CompatibilitySwitch>
 
-    public init(method: SOCKSMethod?, hasSentCredential: Bool, compatibility: Set<CompatibilitySwitch>) {
+    public init(
+      method: SOCKSMethod?, hasAlternatives: Bool, hasSentCredential: Bool, compatibility: Set<CompatibilitySwitch>
+    ) {
       self.method = method
+      self.hasAlternatives = hasAlternatives
       self.hasSentCredential = hasSentCredential
       self.compatibility = compatibility
     }
@@ -22,9 +27,11 @@ extension SessionEnd {
     switch self.cause {
     case .connectionClosed:
       guard self.party == .client, self.phase == .authentication, evidence.method == .gssapi,
-        !evidence.hasSentCredential
+        // curl always offers to do without authentication as well; a client that offers GSS-API alone may have no ticket.
+        evidence.hasAlternatives, !evidence.hasSentCredential
       else { return nil }
-      return "curl 7.69 to 8.16 offers GSS-API and cannot do it; prefer another method for its network, or use a bridge"
+      return
+        "curl 7.69 to 8.16 offers GSS-API but fails to complete it; prefer another method for its network, or use a bridge"
     case .violation(let code, by: .client): return Self.hint(violation: code, evidence)
     case .foreignProtocol(let kind): return kind.remedy
     case .completed, .refused, .refusedUpstream, .limit, .timeout, .stepTimeout, .evicted, .draining, .stopped,

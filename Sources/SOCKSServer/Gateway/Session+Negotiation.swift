@@ -7,7 +7,9 @@ import SOCKSNIO
 extension Session {
   func negotiation(_ event: ServerNegotiationEvent) {
     switch event {
-    case .selected(let method): self.record.method = method
+    case .selected(let method, let hasAlternatives):
+      self.record.method = method
+      self.record.hasAlternatives = hasAlternatives
     case .receivedCredential: self.record.hasSentCredential = true
     case .receivedPassword(let request, let answer): self.check(request, answer)
     case .authenticated(let client): self.authenticated(client)

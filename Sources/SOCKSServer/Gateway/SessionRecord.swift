@@ -12,6 +12,8 @@ struct SessionRecord {
   let began: NIODeadline
   /// How the client was to authenticate.
   var method: SOCKSMethod?
+  /// The client has offered other methods, too.
+  var hasAlternatives = false
   /// Who it is, when no context says so.
   var name: Identity?
   var attributes: SecurityContextAttributes?
@@ -93,7 +95,8 @@ struct SessionRecord {
 
   private var evidence: SessionEnd.Evidence {
     SessionEnd.Evidence(
-      method: self.method, hasSentCredential: self.hasSentCredential, compatibility: self.compatibility)
+      method: self.method, hasAlternatives: self.hasAlternatives, hasSentCredential: self.hasSentCredential,
+      compatibility: self.compatibility)
   }
 
   /// A session that was protected less than RFC 1961 says is a warning.

@@ -20,6 +20,7 @@ extension ServerNegotiation {
       let offered = offer.methods.map(\.description).joined(separator: ", ")
       return self.refuseMethods(SOCKSError(.noAcceptableMethod, "the client offers only \(offered)"))
     }
+    self.hasAlternatives = offer.methods.contains { $0 != method.method }
     let answer = Self.encoded(SOCKSMethodSelection(method: method.method).encode)
     switch method {
     case .gssapi(let configuration):

@@ -28,6 +28,8 @@ public struct ServerNegotiation: Hashable, Sendable {
 
   let configuration: Configuration
   var state: State = .awaitingMethodOffer
+  /// The client has offered other methods than the one that was selected.
+  public internal(set) var hasAlternatives = false
 
   public init(configuration: Configuration) { self.configuration = configuration }
 

@@ -3,7 +3,9 @@ public import SOCKSCore
 /// What a negotiation reports to its ``ServerNegotiationDelegate``, and asks of it.
 public enum ServerNegotiationEvent {
   /// The method is chosen; nothing is proved yet.
-  case selected(SOCKSMethod)
+  ///
+  /// - hasAlternatives: the client has offered other methods, too.
+  case selected(SOCKSMethod, hasAlternatives: Bool)
 
   /// A token or a password has come, and is about to be checked.
   case receivedCredential

@@ -12,11 +12,11 @@ extension ServerNegotiationHandler {
       return false
     case .select(let method, let answer):
       self.send(answer, context)
-      self.report(.selected(method))
+      self.report(.selected(method, hasAlternatives: self.negotiation.hasAlternatives))
       return true
     case .selectNoAuthentication(let answer):
       self.send(answer, context)
-      self.report(.selected(.noAuthentication))
+      self.report(.selected(.noAuthentication, hasAlternatives: self.negotiation.hasAlternatives))
       self.report(.authenticated(.unauthenticated))
       return true
     case .stepContext(let token):

@@ -129,6 +129,10 @@ public final class ServerNegotiationHandler: ChannelInboundHandler, RemovableCha
   public func errorCaught(context: ChannelHandlerContext, error: any Error) {
     guard case .negotiating = self.state else { return self.close(context) }
     // From the encapsulation layer below: not one more octet may be sent, so there is no answer.
-    self.giveUp(SOCKSError(transport: error), context)
+    let error = SOCKSError(transport: error)
+    guard error.code == .connectionClosed || error.code == .connectionLost else { return self.giveUp(error, context) }
+    // A reset is a departure like the end of the stream: this side may have kept the client waiting.
+    let hasBeenSlow = self.steps.hasBeenSlow(now: context.eventLoop.now)
+    self.giveUp(hasBeenSlow ? self.negotiation.departure(hasBeenSlow: true) : error, context)
   }
 }
