@@ -137,6 +137,8 @@ import Testing
     let begun = Mutex<[String]>([])
     let setting = Setting.associating {
       $0.limits.lookupThreadsPerPrincipal = 1
+      // Longer than a busy machine takes for the datagrams below.
+      $0.timeouts.resolve = .seconds(60)
       $0.lookUp = { name, _ in
         begun.withLock { $0.append(name) }
         if name == "slow.test" { gate.wait() }

@@ -175,6 +175,8 @@ import Testing
     let gate = Gate()
     let setting = Setting.associating {
       $0.udp.waiting = 10
+      // Longer than a busy machine takes for the datagrams below.
+      $0.timeouts.resolve = .seconds(60)
       $0.lookUp = { _, _ in
         gate.wait()
         return .success([.v4(0x7f00_0001)])
