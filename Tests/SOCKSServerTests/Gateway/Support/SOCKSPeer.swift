@@ -25,8 +25,8 @@ struct SOCKSPeer {
     try await self.agree(level)
   }
 
-  func chooseMethod() async throws {
-    try await self.peer.send(Self.offer)
+  func chooseMethod(offer: [UInt8] = Self.offer) async throws {
+    try await self.peer.send(offer)
     try await self.expect([0x05, 0x01])
   }
 
