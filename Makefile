@@ -3,11 +3,11 @@
 .PHONY: help build demo demo-once test sanitize instructions bench format clean
 
 help:
-	@echo 'make demo       see it work: realm, gateway, bridge, a protected transfer; stays up'
+	@echo 'make demo       see it work: realm, gateway, bridge, a protected transfer; keeps running'
 	@echo 'make demo-once  the same, ends after the proof'
 	@echo 'make test       every test, whole programs and a real Kerberos realm included'
 	@echo 'make sanitize   the tests of what is unsafe, with the compiler watching over memory and arithmetic'
-	@echo 'make build      the programs garterd and garter, optimised'
+	@echo 'make build      the programs garterd and garter, optimized'
 	@echo 'make instructions  count instructions and allocations of single pieces, under valgrind'
 	@echo 'make bench      throughput, latency and memory, as ratios; OUT=docs/performance writes table and plot there'
 	@echo 'make format     format the Swift sources'

@@ -12,13 +12,15 @@ enum Negotiation {
   }
 
   private static func runOnce(_ loop: EmbeddedEventLoop, _ timers: CoarseTimers) throws {
-    let delegate = Delegate(loop)
+    let delegate = Delegate()
     let handler = ServerNegotiationHandler(
       configuration: ServerNegotiation.Configuration(
-        methods: [.gssapi],
-        gss: .init(
-          levels: [.integrity, .confidentiality, .selective], requirements: .acceptor(servedNames: ["socks"]),
-          maximumRounds: 1)),
+        methods: [
+          .gssapi(
+            .init(
+              levels: [.integrity, .confidentiality, .selective], requirements: .acceptor(servedNames: ["socks"]),
+              maximumRounds: 1))
+        ]),
       timeouts: NegotiationTimeouts(), selective: .unlessEncrypted, timers: timers,
       establishment: { Establishment(loop) },
       delegate: delegate)
@@ -42,9 +44,9 @@ enum Negotiation {
 
     init(_ loop: EmbeddedEventLoop) { self.loop = loop }
 
-    func step(_ token: ByteBuffer?, completion: @escaping (EstablishmentStep) -> Void) {
+    func step(_ token: ByteBuffer?, completion: @escaping Completion) {
       self.loop.assumeIsolated().execute {
-        completion(.complete(.sufficient, token: ByteBuffer(bytes: [0x60, 0x01, 0x00]), CopyingProtection()))
+        completion(.complete(.sufficient, token: ByteBuffer(bytes: [0x60, 0x01, 0x00])), CopyingProtection())
       }
     }
   }
@@ -52,28 +54,17 @@ enum Negotiation {
   private final class Delegate: ServerNegotiationDelegate {
     private(set) var succeeded = false
     private(set) var error: SOCKSError?
-    private let loop: EmbeddedEventLoop
 
-    init(_ loop: EmbeddedEventLoop) { self.loop = loop }
-
-    func negotiationAgreed(_ agreed: AgreedProtection) {}
-
-    func negotiationReceivedRequest(
-      _ request: SOCKSRequest, announcement: @escaping (SOCKSAddress) -> Void,
-      completion: @escaping (SOCKSReply) -> Void
-    ) {
-      self.loop.assumeIsolated().execute {
-        completion(SOCKSReply(code: .succeeded, bound: SOCKSAddress(.v4(0xc000_0202), port: 4_321)))
+    func negotiation(_ event: ServerNegotiationEvent) {
+      switch event {
+      case .receivedRequest(_, _, let answer):
+        answer.finish(SOCKSReply(code: .succeeded, bound: SOCKSAddress(.v4(0xc000_0202), port: 4_321)))
+      case .succeeded(let handover):
+        self.succeeded = true
+        handover.context.pipeline.syncOperations.removeHandler(handover.handler, promise: nil)
+      case .failed(let error, _): self.error = error
+      case .selected, .receivedCredential, .authenticated, .receivedPassword: break
       }
     }
-
-    func negotiationSucceeded(
-      _ handler: ServerNegotiationHandler, context: ChannelHandlerContext, earlyData: ByteBuffer, inputClosed: Bool
-    ) {
-      self.succeeded = true
-      context.pipeline.syncOperations.removeHandler(handler, promise: nil)
-    }
-
-    func negotiationFailed(_ error: SOCKSError, phase: ServerNegotiation.Phase) { self.error = error }
   }
 }

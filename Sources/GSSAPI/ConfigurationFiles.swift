@@ -23,6 +23,8 @@ struct ConfigurationFiles: Equatable {
     case error(Int32)
   }
 
+  /// The top files.
+  let paths: [String]
   private var contents: [String: Content] = [:]
   private var bytesLeft = maximumBytes
 
@@ -32,6 +34,7 @@ struct ConfigurationFiles: Equatable {
   }
 
   init(paths: [String]) {
+    self.paths = paths
     for path in paths { add(path, depth: 0) }
   }
 
@@ -41,6 +44,29 @@ struct ConfigurationFiles: Equatable {
       guard case .error(let number) = content, number != 0 else { return nil }
       return "\(path): \(unsafe String(cString: strerror(number)))"
     }
+  }
+
+  /// The files that the library reads because of this one.
+  func includedFiles(in path: String) -> [String] {
+    guard case .bytes(let bytes)? = contents[path] else { return [] }
+    return Self.included(in: bytes).flatMap { inner -> [String] in
+      guard case .folder(let names)? = contents[inner] else { return [inner] }
+      return names.filter(Self.isRead).map { "\(inner)/\($0)" }
+    }
+  }
+
+  /// The library leaves other files of a folder out: backups, for example.
+  private static func isRead(_ name: String) -> Bool {
+    name.hasSuffix(".conf")
+      || name.utf8.allSatisfy { byte in
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+          UInt8(ascii: "0")...UInt8(ascii: "9"),
+          UInt8(ascii: "-"), UInt8(ascii: "_"):
+          true
+        default: false
+        }
+      }
   }
 
   private mutating func add(_ path: String, depth: Int) {

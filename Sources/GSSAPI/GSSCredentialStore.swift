@@ -31,7 +31,7 @@ extension GSSCredentialStore {
       ("keytab", keytab), ("ccache", credentialCache), ("client_keytab", clientKeytab), ("rcache", replayCache),
     ].compactMap { key, value in value.map { (key, $0) } }
     guard !pairs.contains(where: { $0.1.utf8.contains(0) }) else {
-      throw .misuse("GSSCredentialStore", "a name with a zero octet")
+      throw .misuse("GSSCredentialStore", "a name with a NUL byte")
     }
     guard !pairs.isEmpty else { return body(nil) }
     var elements: [gss_key_value_element_desc] = unsafe []

@@ -1,7 +1,7 @@
 /// Common causes, told by codes alone.
 ///
 /// They know the minor statuses of Kerberos. Where SPNEGO was asked for, MIT's library answers with numbers of its own
-/// making instead, and only what the major status says is recognised.
+/// making instead, and only what the major status says is recognized.
 extension GSSError {
   /// There is no credential: no ticket cache, an empty one, or no usable key.
   public var isNoCredentials: Bool {

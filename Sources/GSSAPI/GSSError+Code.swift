@@ -62,7 +62,7 @@ extension GSSError.Code: CustomStringConvertible {
     case .contextExpired: "context expired"
     case .failure: "mechanism failure"
     case .badQualityOfProtection: "unsupported quality of protection"
-    case .unauthorized: "not authorised"
+    case .unauthorized: "not authorized"
     case .unavailable: "operation not available"
     case .duplicateElement: "duplicate credential element"
     case .nameNotMechanismName: "name is not of one mechanism"

@@ -34,7 +34,7 @@ public struct GSSMechanism: Hashable, Sendable {
 extension GSSMechanism: CustomStringConvertible {
   /// The dotted identifier with the usual name behind it: `1.2.840.113554.1.2.2 (krb5)`.
   public var description: String {
-    let identifier = dotted ?? "malformed object identifier of \(octets.count) octets"
+    let identifier = dotted ?? "malformed object identifier of \(octets.count) bytes"
     return name.map { "\(identifier) (\($0))" } ?? identifier
   }
 }

@@ -93,7 +93,7 @@ public final class GSSName: @unchecked Sendable {
 
   private static func imported(_ octets: [UInt8], kind: gss_OID?) throws(GSSError) -> GSSName {
     guard octets.count <= maximumOctets else {
-      throw .misuse("GSSName", "a name of \(octets.count) octets, more than \(maximumOctets)")
+      throw .misuse("GSSName", "a name of \(octets.count) bytes, more than \(maximumOctets)")
     }
     KerberosEnvironment.libraryUsed()
     var minor: OM_uint32 = 0

@@ -90,7 +90,7 @@ extension GSSSecurityContext {
   /// Exact with Kerberos, and the same for the whole life of the context: ask once.
   public mutating func maximumPlaintext(tokenLimit: Int, confidential: Bool) throws(GSSError) -> Int {
     guard let limit = OM_uint32(exactly: tokenLimit) else {
-      throw .misuse("GSSSecurityContext.maximumPlaintext", "a limit of \(tokenLimit) octets")
+      throw .misuse("GSSSecurityContext.maximumPlaintext", "a limit of \(tokenLimit) bytes")
     }
     var minor: OM_uint32 = 0
     var size: OM_uint32 = 0

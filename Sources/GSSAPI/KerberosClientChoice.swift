@@ -20,7 +20,7 @@ struct KerberosClientChoice {
         return
       }
       guard let first = keytab.firstPrincipal else {
-        throw selection.missing("no ticket in \(selection.shownName)")
+        throw selection.missing("no ticket in \(selection.shownName)", keytab.problem(of: nil))
       }
       (cache, identity, realm) = (request.cache, nil, first.realm)
       return
@@ -37,7 +37,8 @@ struct KerberosClientChoice {
     guard keytab.holds(principal) else {
       let others = selection.clients()
       let have = others.isEmpty ? "" : ", only of \(others.joined(separator: ", "))"
-      throw selection.missing("no ticket of \(principal.text) in \(selection.shownName)\(have)")
+      throw selection.missing(
+        "no ticket of \(principal.text) in \(selection.shownName)\(have)", keytab.problem(of: principal.text))
     }
     // The library makes a new cache in its default collection. Elsewhere another client's tickets are not written over.
     let isFree = request.cache == nil && selection.isCollection || selection.clients(limit: 1).isEmpty

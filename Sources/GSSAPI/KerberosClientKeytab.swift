@@ -28,6 +28,20 @@ struct KerberosClientKeytab {
     principals.contains(principal.text)
   }
 
+  /// Why the keytab that was named gives no tickets; `nil` where none was named.
+  ///
+  /// - Parameter client: whose; `nil` for anybody's.
+  func problem(of client: String?) -> String? {
+    guard let name else { return nil }
+    do throws(GSSError) {
+      let count = try KerberosKeytab.entries(of: name).count
+      guard count > 0, let client else { return "the client keytab \(name) has no keys" }
+      return "the client keytab \(name) has no key of \(client)"
+    } catch {
+      return "the client keytab \(name) cannot be read: \(error.reason)"
+    }
+  }
+
   private static func defaultName(_ library: KerberosLibrary) -> String? {
     var keytab: krb5_keytab?
     guard unsafe krb5_kt_client_default(library.raw, &keytab) == 0, let keytab = unsafe keytab else { return nil }

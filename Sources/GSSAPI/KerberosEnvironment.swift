@@ -33,7 +33,7 @@ public enum KerberosEnvironment {
       }
       if case .inUse = state { return "the library has already been called" }
       guard variables.allSatisfy({ isValid(name: $0.key) && !$0.value.utf8.contains(0) }) else {
-        return "a variable that cannot stand in an environment"
+        return "a variable that an environment cannot hold"
       }
       for (name, value) in variables { unsafe setenv(name, value, 1) }
       state = .adopted(variables)
@@ -90,7 +90,7 @@ public enum KerberosEnvironment {
   /// The error of a `krb5_init_context`, which nothing but the configuration makes fail, with the files that cannot be
   /// read. The library does not say which they are.
   static func contextError(_ code: krb5_error_code) -> GSSError {
-    unsafe KerberosLibraryError.make("krb5_init_context", code, nil, more: ConfigurationFiles.current().unreadable)
+    unsafe KerberosLibraryError.make("krb5_init_context", code, nil, more: ConfigurationFiles.current().faults)
   }
 
   private static let configuration = KeptConfiguration()

@@ -20,7 +20,8 @@ final class KerberosLibrary {
     guard code == 0, let context = unsafe context else {
       throw GSSError(
         code: .configurationUnreadable, operation: "krb5_init_context", minor: code, mechanism: .krb5,
-        minorMessages: [unsafe "\(Self.configurationFile): \(Self.text(code, nil))"])
+        minorMessages: [unsafe "\(Self.configurationFile): \(Self.text(code, nil))"]
+          + ConfigurationFiles.current().faults)
     }
     unsafe raw = unsafe context
   }
@@ -65,7 +66,7 @@ final class KerberosLibrary {
     return realm.isEmpty ? nil : realm
   }
 
-  private static func text(_ code: krb5_error_code, _ context: krb5_context?) -> String {
+  static func text(_ code: krb5_error_code, _ context: krb5_context?) -> String {
     guard let text = unsafe krb5_get_error_message(context, code) else { return "error \(code)" }
     defer { unsafe krb5_free_error_message(context, text) }
     return unsafe String(cString: text)

@@ -77,8 +77,11 @@ struct KerberosCacheSelection {
     return names
   }
 
-  func missing(_ text: String) -> GSSError {
-    GSSError(code: .noTicket, operation: "KerberosCacheSelection", mechanism: .krb5, minorMessages: [text])
+  /// - Parameter more: another reason, or `nil`.
+  func missing(_ text: String, _ more: String? = nil) -> GSSError {
+    GSSError(
+      code: .noTicket, operation: "KerberosCacheSelection", mechanism: .krb5,
+      minorMessages: [text] + (more.map { [$0] } ?? []))
   }
 
   var shownName: String { name.isEmpty ? "a cache without a name (KRB5CCNAME is empty)" : name }

@@ -84,8 +84,12 @@ private final class DatagramMemoryHandler: ChannelInboundHandler {
     guard let last = self.last.take() else { return }
     guard self.isFirstRead else { return self.memory.giveBack(last) }
     self.isFirstRead = false
-    // Nobody has a part of the buffer that the channel keeps, and nothing is read into it again.
-    UnusedMemory.release(last.readableBytesView)
+    // Nobody has a part of the buffer that the channel keeps, and nothing is read into it again. All of its pages go, for
+    // memory that the allocator had used before is resident already.
+    var whole = last
+    whole.moveReaderIndex(to: 0)
+    whole.moveWriterIndex(to: whole.capacity)
+    UnusedMemory.release(whole.readableBytesView)
     try? context.channel.syncOptions?.setOption(
       .datagramVectorReadMessageCount, value: DatagramMemory.datagramsPerRead)
   }

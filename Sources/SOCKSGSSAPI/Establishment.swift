@@ -41,7 +41,7 @@ final class Establishment<Pending: ~Copyable & Sendable>: ContextEstablishment {
     self.state = .ready(make)
   }
 
-  func step(_ token: ByteBuffer?, completion: @escaping (EstablishmentStep) -> Void) {
+  func step(_ token: ByteBuffer?, completion: @escaping Completion) {
     let state = self.state
     self.state = .ended
     let take: @Sendable () throws(SOCKSError) -> Pending?
@@ -49,16 +49,16 @@ final class Establishment<Pending: ~Copyable & Sendable>: ContextEstablishment {
     case .ready(let make): take = { () throws(SOCKSError) in try make() }
     case .pending(let box): take = { box.take() }
     case .ended:
-      return self.later(.failed(SOCKSError(.internalError, "there is no pending context")), completion)
+      return self.later(SOCKSError(.internalError, "there is no pending context"), completion)
     }
     let step = self.step
     let octets = token.map { Array($0.readableBytesView) }
     let admitted = self.pool.submit(to: self.eventLoop) {
       Self.outcome(take: take, step: step, token: octets)
     } completion: { outcome in
-      completion(self.finish(outcome ?? .failed(SOCKSError(.stopping, "authentication is being shut down"))))
+      self.finish(outcome ?? .failed(SOCKSError(.stopping, "authentication is being shut down")), completion)
     }
-    if !admitted { self.later(.failed(SOCKSError(.queueFull, "too many clients authenticate at once")), completion) }
+    if !admitted { self.later(SOCKSError(.queueFull, "too many clients authenticate at once"), completion) }
   }
 
   private static func outcome(
@@ -80,22 +80,24 @@ final class Establishment<Pending: ~Copyable & Sendable>: ContextEstablishment {
     }
   }
 
-  private func finish(_ outcome: Outcome) -> EstablishmentStep {
+  private func finish(_ outcome: Outcome, _ completion: Completion) {
     switch outcome {
     case .continueNeeded(let box, let token):
       self.state = .pending(box)
-      return .continueNeeded(token: ByteBuffer(bytes: token))
+      completion(.continueNeeded(token: ByteBuffer(bytes: token)), nil)
     case .complete(let box, let attributes, let token):
-      guard let context = box.take() else { return .failed(SOCKSError(.internalError, "the context is gone")) }
+      guard let context = box.take() else {
+        return completion(.failed(SOCKSError(.internalError, "the context is gone")), nil)
+      }
       let protection = self.tokens.protection(of: context, on: self.eventLoop)
-      return .complete(attributes, token: token.map { ByteBuffer(bytes: $0) }, protection)
+      completion(.complete(attributes, token: token.map { ByteBuffer(bytes: $0) }), protection)
     case .failed(let error):
-      return .failed(error)
+      completion(.failed(error), nil)
     }
   }
 
   /// Completions never come before the call has returned.
-  private func later(_ step: EstablishmentStep, _ completion: @escaping (EstablishmentStep) -> Void) {
-    self.eventLoop.assumeIsolated().execute { completion(step) }
+  private func later(_ error: SOCKSError, _ completion: @escaping Completion) {
+    self.eventLoop.assumeIsolated().execute { completion(.failed(error), nil) }
   }
 }

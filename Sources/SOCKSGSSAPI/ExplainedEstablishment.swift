@@ -14,12 +14,12 @@ final class ExplainedEstablishment: ContextEstablishment {
     self.eventLoop = eventLoop
   }
 
-  func step(_ token: ByteBuffer?, completion: @escaping (EstablishmentStep) -> Void) {
+  func step(_ token: ByteBuffer?, completion: @escaping Completion) {
     let (explanation, eventLoop) = (self.explanation, self.eventLoop)
-    self.establishment.step(token) { step in
-      switch step {
-      case .continueNeeded, .complete: completion(step)
-      case .failed(let error): explanation.explain(error, on: eventLoop) { completion(.failed($0)) }
+    self.establishment.step(token) { result, protection in
+      switch result {
+      case .continueNeeded, .complete: completion(result, protection)
+      case .failed(let error): explanation.explain(error, on: eventLoop) { completion(.failed($0), nil) }
       }
     }
   }

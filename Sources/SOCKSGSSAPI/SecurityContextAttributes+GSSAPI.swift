@@ -50,7 +50,7 @@ extension UnwrapOutcome.Status {
 extension SOCKSError {
   /// A step failed.
   init(establishing error: GSSError) {
-    self.init(Code(establishing: error), error.description)
+    self.init(Code(establishing: error), error.reason)
   }
 
   /// A step of an initiator failed: in words for the person who wanted it.

@@ -36,7 +36,7 @@ final class SystemProtection: PerMessageProtection {
   func wrapDatagram(_ plaintext: ByteBuffer, sealed: Bool, into frames: inout EncapsulatedFrames) throws(SOCKSError) {
     let maximum = try self.maximumPlaintext(sealed: sealed)
     guard plaintext.readableBytes <= maximum else {
-      throw SOCKSError(.valueOutOfRange, "a datagram of \(plaintext.readableBytes) octets does not fit a message")
+      throw SOCKSError(.valueOutOfRange, "a datagram of \(plaintext.readableBytes) bytes does not fit into a message")
     }
     try self.appendToken(plaintext, sealed: sealed, maximum: maximum, to: &frames)
   }

@@ -36,15 +36,15 @@ public final class FakeEstablishment: ContextEstablishment {
   /// True while a step waits to be released.
   public var isHeld: Bool { self.held != nil }
 
-  public func step(_ token: ByteBuffer?, completion: @escaping (EstablishmentStep) -> Void) {
+  public func step(_ token: ByteBuffer?, completion: @escaping Completion) {
     self.tokens.append(token.map { Array($0.readableBytesView) })
     let step =
       self.script.isEmpty ? Step.failed(SOCKSError(.contextFailed, "no further step")) : self.script.removeFirst()
-    let outcome = self.outcome(step)
+    let (result, protection) = self.outcome(step)
     if self.holdsSteps {
-      self.held = { completion(outcome) }
+      self.held = { completion(result, protection) }
     } else {
-      self.eventLoop.assumeIsolated().execute { completion(outcome) }
+      self.eventLoop.assumeIsolated().execute { completion(result, protection) }
     }
   }
 
@@ -55,17 +55,17 @@ public final class FakeEstablishment: ContextEstablishment {
     held?()
   }
 
-  private func outcome(_ step: Step) -> EstablishmentStep {
+  private func outcome(_ step: Step) -> (ContextStepResult, (any PerMessageProtection)?) {
     switch step {
     case .continueNeeded(let token):
-      return .continueNeeded(token: ByteBuffer(bytes: token))
+      return (.continueNeeded(token: ByteBuffer(bytes: token)), nil)
     case .complete(let token):
       let protection = FakeProtection()
       self.prepare(protection)
       self.protection = protection
-      return .complete(self.attributes, token: token.map { ByteBuffer(bytes: $0) }, protection)
+      return (.complete(self.attributes, token: token.map { ByteBuffer(bytes: $0) }), protection)
     case .failed(let error):
-      return .failed(error)
+      return (.failed(error), nil)
     }
   }
 }

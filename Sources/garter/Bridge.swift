@@ -10,14 +10,14 @@ import SOCKSGSSAPI
 
 struct Bridge: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Be a plain SOCKS5 server for this machine's programs, and go through the gateway.",
+    abstract: "Run a local SOCKS5 server that sends everything through the gateway.",
     discussion: """
-      Programs connect to the bridge without authentication; it authenticates to the gateway with your ticket, and \
-      protects what they send. Only your own processes may connect, from this machine. A ticket that you renew is used \
-      for new connections without a restart.
+      Programs connect to the bridge without authentication; the bridge authenticates to the gateway with your \
+      ticket and protects their traffic. Only your own processes on this machine may connect. New connections use a \
+      renewed ticket without a restart.
 
-      It takes CONNECT, BIND and UDP ASSOCIATE, as far as the gateway does. Datagrams are taken from one port of a program; \
-      fragments of datagrams are dropped.
+      It supports CONNECT, BIND and UDP ASSOCIATE if the gateway does. Each UDP association accepts datagrams from \
+      one port; SOCKS fragments are dropped.
 
       Examples:
         garter bridge --gateway gw.example.com:1080
@@ -25,7 +25,7 @@ struct Bridge: AsyncParsableCommand {
         git -c http.proxy=socks5h://127.0.0.1:1080 clone https://git.example.com/project.git
         chromium --proxy-server=socks5://127.0.0.1:1080
 
-      SIGTERM, SIGINT, and SIGHUP (its terminal closes) stop it: connections there are may go on for --drain seconds. \
+      SIGTERM, SIGINT and SIGHUP (the terminal closes) stop it: open connections may continue for --drain seconds. \
       A second SIGTERM or SIGINT ends it at once. Under nohup SIGHUP is ignored.
       """)
 
@@ -34,20 +34,20 @@ struct Bridge: AsyncParsableCommand {
   @Option(
     name: .shortAndLong,
     help: ArgumentHelp(
-      "Where to listen: a loopback address, or localhost for both of them. Port 0: any free one. May be repeated. "
+      "Where to listen: a loopback address, or localhost for both. Port 0: any free port. May be repeated. "
         + "Default: 127.0.0.1:1080.", valueName: "address:port"))
   var listen: [String] = []
 
-  @Option(help: ArgumentHelp("Connections at a time.", valueName: "count"))
+  @Option(help: ArgumentHelp("Maximum number of connections at a time.", valueName: "count"))
   var maximumConnections: Int = 512
 
-  @Option(help: ArgumentHelp("How long connections may go on after a request to stop.", valueName: "seconds"))
+  @Option(help: ArgumentHelp("How long open connections may continue after a request to stop.", valueName: "seconds"))
   var drain: UInt32 = 10
 
-  @Flag(name: .shortAndLong, help: "Say nothing but the line that tells where the bridge listens.")
+  @Flag(name: .shortAndLong, help: "Print nothing but the listening address.")
   var quiet = false
 
-  @Flag(name: .shortAndLong, help: "Log a line for each session.")
+  @Flag(name: .shortAndLong, help: "Log one line per session.")
   var verbose = false
 
   @OptionGroup var logOptions: LogOptions

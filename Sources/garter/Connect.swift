@@ -10,7 +10,7 @@ struct Connect: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Connect standard input and output to a target, as nc does.",
     discussion: """
-      The end of the input is passed on, and reading goes on until the target ends its stream. Nothing but data is \
+      End of input is passed on to the target, and reading continues until the target closes its side. Only data is \
       written to standard output.
 
       Examples:
@@ -21,17 +21,17 @@ struct Connect: AsyncParsableCommand {
         Host *.inside.example.com
           ProxyCommand garter connect --gateway gw.example.com:1080 %h %p
 
-      Exit status: 0 both streams ended; 64 wrong usage; 68 the gateway's name is unknown; 69 the gateway or the target \
-      cannot be reached; 74 the session was cut short; 75 no answer in time, try again; 76 the gateway breaks the \
-      protocol or does not agree to the protection asked for; 77 no ticket, or refused.
+      Exit status: 0 both streams ended; 64 usage error; 68 the gateway's name is unknown; 69 the gateway or the target \
+      cannot be reached; 74 the session ended prematurely; 75 no answer in time, try again; 76 the gateway violates \
+      the protocol or does not agree to the requested protection; 77 no ticket, or refused.
       """)
 
   @OptionGroup var gatewayOptions: GatewayOptions
 
-  @Flag(name: .shortAndLong, help: "Say nothing on standard error: the exit status tells.")
+  @Flag(name: .shortAndLong, help: "Print nothing on standard error; see the exit status.")
   var quiet = false
 
-  @Flag(name: .shortAndLong, help: "Say on standard error what was agreed with the gateway.")
+  @Flag(name: .shortAndLong, help: "Print on standard error what was negotiated with the gateway.")
   var verbose = false
 
   @OptionGroup var destination: TargetArguments
@@ -51,6 +51,7 @@ struct Connect: AsyncParsableCommand {
       try await session.run(to: target)
       self.end(.success)
     } catch let error as ProxyConnectorError {
+      if verbose, !self.quiet, let agreed = error.agreed { LogWriter.standardError.say("established, \(agreed)") }
       self.end(error.programStatus, "\(error)")
     } catch {
       self.end(.inputOutput, "\(error)")

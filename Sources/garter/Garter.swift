@@ -1,6 +1,7 @@
 import ArgumentParser
 import GSSAPI
 import Platform
+import ProxySession
 
 @main
 struct Garter: AsyncParsableCommand {
@@ -8,8 +9,8 @@ struct Garter: AsyncParsableCommand {
     commandName: "garter",
     abstract: "Use a Kerberos-protected SOCKS gateway (RFC 1961) from any program.",
     discussion: """
-      garter authenticates to the gateway with the Kerberos ticket that you have (kinit, klist), and protects \
-      everything between this machine and the gateway.
+      garter authenticates to the gateway with your Kerberos ticket (kinit, klist), and protects everything between \
+      this machine and the gateway.
 
       Examples:
         garter bridge --gateway gw.example.com:1080
@@ -18,30 +19,21 @@ struct Garter: AsyncParsableCommand {
         garter udp --gateway gw.example.com:1080 --listen 127.0.0.1:5353 10.0.0.53 53
             then: dig @127.0.0.1 -p 5353 www.example.com
       """,
-    version: "0.1.0",
+    version: GarterVersion.text,
     subcommands: [Connect.self, Bridge.self, UDP.self])
 
   static func main() async {
-    StandardStream.occupyMissing()
-    ProgramSignals.hold()
-    LogWriter.standardError.configure(label: "garter", format: .text)
-    KerberosEnvironment.watchConfiguration()
-    // A reader that goes away is an error to report, not a reason to be killed.
-    ignoreBrokenPipes()
-    FreedMemory.keepForReuse()
-    do {
+    await ProgramMain.run(label: "garter") {
+      KerberosEnvironment.watchConfiguration()
+      FreedMemory.keepForReuse()
       var command = try await self.asyncParseAsRoot()
       if var command = command as? any AsyncParsableCommand {
         try await command.run()
       } else {
         try command.run()
       }
-    } catch {
-      // What is said now may wait for its reader: the user can end that.
-      ProgramSignals.useDefaults()
-      LogWriter.standardError.flush()
+    } failed: { error in
       self.exit(withError: error)
     }
-    endProcess(status: 0)
   }
 }

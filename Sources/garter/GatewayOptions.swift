@@ -8,59 +8,61 @@ import SOCKSGSSAPI
 struct GatewayOptions: ParsableArguments {
   @Option(
     name: .shortAndLong,
-    help: ArgumentHelp("The gateway. Without a port: 1080. IPv6: '[2001:db8::1]:1080'.", valueName: "host:port"))
+    help: ArgumentHelp("The gateway's address. Default port: 1080. IPv6: '[2001:db8::1]:1080'.", valueName: "host:port")
+  )
   var gateway: String
 
   @Option(
     help: ArgumentHelp(
-      "The service name of the gateway's principal, NAME/HOST: 'socks' here, 'rcmd' at some sites.", valueName: "name"))
+      "The service name in the gateway's principal, NAME/HOST: usually 'socks', at some sites 'rcmd'.",
+      valueName: "name"))
   var service: String = "socks"
 
   @Option(
     help: ArgumentHelp(
-      "The gateway's whole principal, when its host has another name than the one you type. The ticket must be for exactly "
-        + "this one.", valueName: "principal"))
+      "The gateway's full principal, if its host name differs from the one you type. The ticket must be for exactly this "
+        + "one.", valueName: "principal"))
   var principal: String?
 
   @Flag(
     name: .customLong("trust-dns"),
     help: ArgumentHelp(
-      "Let krb5.conf decide whether DNS names the gateway (dns_canonicalize_hostname, rdns, dns_lookup_realm). Who forges "
-        + "DNS can then pass off another service of the realm as the gateway."))
+      "Let DNS name the gateway, as krb5.conf says (dns_canonicalize_hostname, rdns, dns_lookup_realm). Anyone who can "
+        + "forge DNS can then impersonate the gateway with another service of the realm."))
   var trustDNS = false
 
   @Option(
     name: .customLong("as"),
     help: ArgumentHelp(
-      "Your own principal, when there are tickets or keys of several. Without it the tickets that fit the gateway are used.",
+      "Your own principal, if you have tickets or keys for several. Default: the one that fits the gateway.",
       valueName: "principal"))
   var identity: String?
 
   @Option(
     help: ArgumentHelp(
-      "The protection to ask for: 'confidentiality' (2: sealed), 'integrity' (1: signed, readable on the way), "
-        + "'selective' (3: see --seal). Never less than this is accepted.",
+      "The protection to request: 'confidentiality' (2: encrypted), 'integrity' (1: authenticated, not encrypted), "
+        + "'selective' (3: see --seal). Weaker protection is never accepted.",
       valueName: "level"))
   var level: String = "confidentiality"
 
   @Option(
     help: ArgumentHelp(
-      "At level 3, what to seal: 'unless-encrypted' (all but what TLS or SSH has encrypted already) or 'always'.",
+      "At level 3, what to encrypt: 'unless-encrypted' (everything not already encrypted by TLS or SSH) or 'always'.",
       valueName: "what"))
   var seal: String = "unless-encrypted"
 
   @Option(
     help: ArgumentHelp(
-      "The ticket cache, when it is not the usual one (KRB5CCNAME). Of a collection (DIR:, KCM:, KEYRING:) the cache that fits "
-        + "is used.", valueName: "cache"))
+      "The ticket cache, if not the default one (KRB5CCNAME). From a collection (DIR:, KCM:, KEYRING:) the cache that "
+        + "fits the gateway is used.", valueName: "cache"))
   var ccache: String?
 
-  @Option(help: ArgumentHelp("A keytab to get tickets with, for programs that run unattended.", valueName: "keytab"))
+  @Option(help: ArgumentHelp("A keytab to get tickets with, for unattended use.", valueName: "keytab"))
   var clientKeytab: String?
 
   @Option(
     help: ArgumentHelp(
-      "What makes and opens the tokens: 'auto' (the fastest here), 'portable' (libcrypto) or 'system' (the GSS-API library).",
+      "What wraps and unwraps messages: 'auto' (the fastest available), 'portable' (libcrypto) or 'system' (the GSS-API library).",
       valueName: "engine"),
     transform: { text in
       guard let choice = TokenEngine.Choice(rawValue: text) else {
@@ -74,7 +76,7 @@ struct GatewayOptions: ParsableArguments {
   var tokens: TokenEngine { self.engine == .auto ? .automatic : TokenEngine(self.engine) }
 
   @Option(
-    help: ArgumentHelp("Give up when a connection does not stand after this long.", valueName: "seconds"))
+    help: ArgumentHelp("Give up when a connection is not established after this long.", valueName: "seconds"))
   var timeout: UInt32 = 60
 
   func validate() throws { _ = try self.configuration() }
@@ -101,6 +103,8 @@ struct GatewayOptions: ParsableArguments {
     guard self.principal == nil || !self.trustDNS else {
       throw ValidationError("--trust-dns has no meaning beside --principal, which names the gateway")
     }
+    guard self.ccache != "" else { throw ValidationError("--ccache: the name of the cache is empty") }
+    guard self.clientKeytab != "" else { throw ValidationError("--client-keytab: the name of the keytab is empty") }
     try Self.check(principal: self.principal, of: "--principal")
     try Self.check(principal: self.identity, of: "--as")
     let target = self.principal.map { GSSInitiatorProvider.Target.principal($0) }

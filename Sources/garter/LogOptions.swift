@@ -4,7 +4,7 @@ import Platform
 /// How a service logs.
 struct LogOptions: ParsableArguments {
   @Option(
-    help: ArgumentHelp("The log on standard error: 'text' or 'json' (one object on each line).", valueName: "format"),
+    help: ArgumentHelp("Log format on standard error: 'text' or 'json' (one object per line).", valueName: "format"),
     transform: { text in
       guard let format = LogFormat(rawValue: text) else { throw ValidationError("--log-format is 'text' or 'json'") }
       return format

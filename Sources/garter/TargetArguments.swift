@@ -5,7 +5,7 @@ import SOCKSCore
 
 /// A target on the command line, as two words.
 struct TargetArguments: ParsableArguments {
-  @Argument(help: "The target's host: a name, which the gateway looks up, or an address.")
+  @Argument(help: "The target's host: a name, which the gateway resolves, or an address.")
   var target: String
 
   @Argument(help: "The target's port.")

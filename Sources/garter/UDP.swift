@@ -13,22 +13,23 @@ struct UDP: AsyncParsableCommand {
     commandName: "udp",
     abstract: "Send datagrams to a target: from standard input, or from a local port.",
     discussion: """
-      Without --listen, what one read of standard input gives is one datagram (at most 65000 octets), as with nc -u; the \
-      answers are written to standard output. After the end of the input garter waits for answers for --wait seconds.
+      Without --listen, each read() from standard input is sent as one datagram (at most 65000 bytes), as with nc \
+      -u; answers are written to standard output. After the end of the input garter waits --wait seconds for \
+      answers.
 
-      With --listen, datagrams that your own processes send to a local port go to the target, and its answers back to \
-      whoever has sent. Each local sender gets an association of its own with the gateway, which ends after --idle \
-      seconds without a datagram. Datagrams may get lost, as always.
+      With --listen, datagrams that your own processes send to a local port go to the target, and its answers back \
+      to the sender. Each local sender has its own association with the gateway, which ends after --idle seconds \
+      without a datagram. Delivery is not guaranteed, as always with UDP.
 
       Examples:
         garter udp --gateway gw.example.com:1080 --listen 127.0.0.1:5353 10.0.0.53 53
             then: dig @127.0.0.1 -p 5353 www.example.com
         printf 'link up' | garter udp --gateway gw.example.com:1080 --wait 0 loghost.example.com 514
 
-      Exit status: 0 the input has ended, or (with --listen) stopped by SIGTERM, SIGINT or SIGHUP; 64 wrong usage; 68 the gateway's name is \
-      unknown; 69 the gateway cannot be reached or relays no datagrams, or the local port is taken; 74 the session was \
-      cut short; 75 no answer in time, try again; 76 the gateway breaks the protocol or does not agree to the protection \
-      asked for; 77 no ticket, or refused.
+      Exit status: 0 end of input, or (with --listen) stopped by SIGTERM, SIGINT or SIGHUP; 64 usage error; 68 the gateway's name is \
+      unknown; 69 the gateway cannot be reached or relays no datagrams, or the local port is taken; 74 the session \
+      ended prematurely; 75 no answer in time, try again; 76 the gateway violates the protocol or does not agree to \
+      the requested protection; 77 no ticket, or refused.
       """)
 
   @OptionGroup var gatewayOptions: GatewayOptions
@@ -36,24 +37,27 @@ struct UDP: AsyncParsableCommand {
   @Option(
     name: .shortAndLong,
     help: ArgumentHelp(
-      "Take datagrams on this loopback address, or on both of localhost. Port 0: any free one.",
+      "Accept datagrams on this loopback address, or localhost for both. Port 0: any free port.",
       valueName: "address:port"))
   var listen: String?
 
-  @Option(help: ArgumentHelp("With --listen: how long a sender may be silent.", valueName: "seconds"))
+  @Option(
+    help: ArgumentHelp(
+      "With --listen: end a sender's association after this long without a datagram.", valueName: "seconds"))
   var idle: UInt32 = 60
 
-  @Option(help: ArgumentHelp("With --listen: senders at a time.", valueName: "count"))
+  @Option(help: ArgumentHelp("With --listen: maximum number of senders at a time.", valueName: "count"))
   var maximumSenders: Int = 256
 
   @Option(
     help: ArgumentHelp("Without --listen: how long to wait for answers after the input.", valueName: "seconds"))
   var wait: UInt32 = 3
 
-  @Flag(name: .shortAndLong, help: "Say nothing on standard error but where garter listens: the exit status tells.")
+  @Flag(name: .shortAndLong, help: "Print nothing on standard error but the listening address; see the exit status.")
   var quiet = false
 
-  @Flag(name: .shortAndLong, help: "Say on standard error what was agreed with the gateway, and what was dropped.")
+  @Flag(
+    name: .shortAndLong, help: "Print on standard error what was negotiated with the gateway, and what was dropped.")
   var verbose = false
 
   @OptionGroup var logOptions: LogOptions

@@ -8,15 +8,15 @@ import SOCKSServer
 
 struct Check: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Read the configuration, the keytab and krb5.conf, say what is wrong with them, and end.",
+    abstract: "Check the configuration, the keytab and krb5.conf, and report every problem.",
     discussion: """
-      Finds what would keep the gateway from starting. Opens no socket, and leaves no file behind. Files are opened as the \
-      user that runs it; with --user as the user that the gateway runs as.
+      Finds what would keep the gateway from starting. Opens no socket, and leaves no file behind. Files are opened \
+      as the current user, or with --user as the user that the gateway runs as.
       """)
 
   @OptionGroup var file: ConfigurationFile
 
-  @Option(help: ArgumentHelp("Look as this user; only root can.", valueName: "name"))
+  @Option(help: ArgumentHelp("Check as this user; requires root.", valueName: "name"))
   var user: String?
 
   func run() async throws {

@@ -6,7 +6,7 @@ import SOCKSServer
 
 /// The configuration file that `run` and `check` are given.
 struct ConfigurationFile: ParsableArguments {
-  @Option(name: .shortAndLong, help: ArgumentHelp("The configuration, a YAML file.", valueName: "file"))
+  @Option(name: .shortAndLong, help: ArgumentHelp("The configuration file (YAML).", valueName: "file"))
   var config: String
 
   /// Reads it. Ends the process with a message where it cannot be used.

@@ -51,8 +51,8 @@ struct KerberosFiles {
       self.problems.append(file.writableText(keytab))
     } else if file.isReadableByOthers {
       self.warnings.append(
-        "every user of this machine may read the keytab \(keytab) (mode \(file.mode)), and whoever reads it can pass for "
-          + "this gateway; take the right away: chmod o-r")
+        "every user of this machine may read the keytab \(keytab) (mode \(file.mode)), and anyone who reads it can impersonate "
+          + "this gateway; remove that permission: chmod o-r")
     }
   }
 

@@ -64,7 +64,7 @@ struct KeyWarnings {
       let text = String(decoding: realm, as: UTF8.self)
       return
         "rules name the realm \(escaped(text)), and the keytab has \(escaped(String(decoding: other, as: UTF8.self))): "
-        + "capitals count, so these rules do not match"
+        + "realm names are case-sensitive, so these rules do not match"
     }
   }
 

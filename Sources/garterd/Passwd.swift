@@ -4,19 +4,19 @@ import SOCKSServer
 
 struct Passwd: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Enter a user and a password in a password file, or take one out.",
+    abstract: "Add, change or delete a user in a password file.",
     discussion: """
-      The password is asked for twice on a terminal; else one line of standard input is read. The file is replaced in one \
-      step, keeps its comments, its order, its owner and its mode, and is made for its owner alone when there is none. A \
-      gateway that runs takes the change up at the next login.
+      On a terminal the password is asked for twice; otherwise one line of standard input is read. The file is \
+      replaced atomically and keeps its comments, order, owner and mode; a new file is readable by its owner only. A \
+      running gateway uses the change at the next login.
 
-      The file has lines NAME:HASH, with hashes in the scrypt format of crypt(3); mkpasswd -m scrypt writes such, too.
+      The file has lines NAME:HASH, with hashes in the scrypt format of crypt(3), as written by mkpasswd -m scrypt.
       """)
 
   @Option(name: .shortAndLong, help: ArgumentHelp("The password file.", valueName: "file"))
   var file: String
 
-  @Flag(help: "Take the user out.")
+  @Flag(help: "Delete the user.")
   var delete = false
 
   @Argument(help: "The user's name.")

@@ -10,9 +10,9 @@ struct Run: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Run the gateway until SIGTERM or SIGINT.",
     discussion: """
-      After SIGTERM or SIGINT no new session is taken; sessions that relay may go on for timeouts.drain of the \
-      configuration, then they are reset; a second SIGTERM or SIGINT resets them at once. Each session ends with one line \
-      of log on standard error.
+      After SIGTERM or SIGINT no new sessions are accepted; relaying sessions may continue for timeouts.drain, then \
+      they are reset; a second SIGTERM or SIGINT resets them at once. Each session ends with one log line on \
+      standard error.
       """)
 
   @OptionGroup var file: ConfigurationFile
@@ -27,7 +27,7 @@ struct Run: AsyncParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "'text' or 'json' (one object on each line), in place of log.format of the configuration.", valueName: "format"),
+      "'text' or 'json' (one object per line); overrides log.format.", valueName: "format"),
     transform: { text in
       guard let format = LogFormat(rawValue: text) else { throw ValidationError("--log-format is 'text' or 'json'") }
       return format

@@ -17,7 +17,7 @@ import Testing
   func malformedIdentifiersHaveNoText(octets: [UInt8]) {
     let mechanism = GSSMechanism(octets: octets)
     #expect(mechanism.dotted == nil)
-    #expect(mechanism.description == "malformed object identifier of \(octets.count) octets")
+    #expect(mechanism.description == "malformed object identifier of \(octets.count) bytes")
   }
 
   @Test func theEncryptionTypeIsTheLastArc() {

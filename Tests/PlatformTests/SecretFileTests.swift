@@ -148,7 +148,7 @@ import Testing
         let error = #expect(throws: FileReadError.self) {
           try SecretFile.update(path: "\(folder)/f", limit: 100) { _ in [] }
         }
-        #expect(error?.reason == "somebody else is changing it")
+        #expect(error?.reason == "another process is changing it")
         return [0x31]
       }
       try SecretFile.update(path: "\(folder)/f", limit: 100) { $0.map { $0 + [0x32] } ?? [] }

@@ -53,7 +53,7 @@ import Testing
     let error = #expect(throws: FileReadError.self) { try FileContents.read(path: "/dev/zero", limit: 100_000) }
     #expect(
       error?.description
-        == "cannot read /dev/zero: it is longer than 100000 octets (check that this is the file that is meant)")
+        == "cannot read /dev/zero: it is longer than 100000 bytes (check that this is the right file)")
     #expect(try FileContents.read(path: "/dev/null", limit: 0) == [])
     #expect(throws: FileReadError.self) { try FileContents.read(path: "/dev/zero", limit: -5) }
   }

@@ -69,9 +69,9 @@ private func refusal(_ text: String) -> String {
   }
 
   @Test(arguments: [
-    ("a: 1\nb: 2\na: 3\n", "3:1: the key \"a\" is here twice; the first is on line 1, column 1"),
-    ("x:\n  a: 1\n  \"a\": 3\n", "3:3: the key \"a\" is here twice; the first is on line 2, column 3"),
-    ("\"a\\e[\": 1\n\"a\\e[\": 1", "2:1: the key \"a\\u{1B}[\" is here twice; the first is on line 1, column 1"),
+    ("a: 1\nb: 2\na: 3\n", "3:1: the key \"a\" appears twice; the first is on line 1, column 1"),
+    ("x:\n  a: 1\n  \"a\": 3\n", "3:3: the key \"a\" appears twice; the first is on line 2, column 3"),
+    ("\"a\\e[\": 1\n\"a\\e[\": 1", "2:1: the key \"a\\u{1B}[\" appears twice; the first is on line 1, column 1"),
     (
       "to: *.example.com",
       "1:5: an alias or anchor has no name; text that begins with * or & needs quotes"
@@ -129,7 +129,7 @@ private func refusal(_ text: String) -> String {
   @Test func sizeIsBounded() throws {
     let fits = "# " + String(repeating: "x", count: YAMLDocument.maximumOctets - 2)
     #expect(try YAMLDocument.parse(fits, sourceName: "test").root == nil)
-    #expect(refusal(fits + "x") == "1:1: the text is 1048577 octets long; at most 1048576 are read")
+    #expect(refusal(fits + "x") == "1:1: the text is 1048577 bytes long; at most 1048576 are read")
   }
 
   @Test func depthIsBounded() {

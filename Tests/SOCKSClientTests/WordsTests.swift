@@ -1,6 +1,7 @@
 import NIOCore
 import SOCKSCore
 import SOCKSGSSAPI
+import ProxySession
 import Testing
 
 @testable import SOCKSClient
@@ -33,7 +34,7 @@ struct WordsTests {
     (SOCKSError(.requestRefused, reply: SOCKSReplyCode(rawValue: 0x4d)), "77", .unavailable),
     (SOCKSError(.timedOut, "timed out waiting for the reply"), "timed out waiting for the reply", .temporary),
     (SOCKSError(.connectionClosed), "ended the connection", .inputOutput),
-    (SOCKSError(.replayDetected, "why"), "RFC 1961 as it should: why", .protocolError),
+    (SOCKSError(.replayDetected, "why"), "violates RFC 1961: why", .protocolError),
     (SOCKSError(.queueFull), "too many", .temporary),
     (SOCKSError(.socketFailed), "this machine", .unavailable), (SOCKSError(.noDescriptors), "this machine", .temporary),
     (SOCKSError(.internalError), "internal error", .software),

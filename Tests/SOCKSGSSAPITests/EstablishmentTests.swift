@@ -80,9 +80,9 @@ import ThrowawayRealm
     let codes = try await loop.flatSubmit {
       let promise = loop.makePromise(of: [SOCKSError.Code].self)
       let establishment = acceptors.makeEstablishment(on: loop)
-      establishment.step(ByteBuffer(bytes: token)) { first in
+      establishment.step(ByteBuffer(bytes: token)) { first, _ in
         // The pending context is gone: a further step is our own slip, and says so.
-        establishment.step(ByteBuffer(bytes: token)) { second in
+        establishment.step(ByteBuffer(bytes: token)) { second, _ in
           promise.succeed([first, second].compactMap { if case .failed(let error) = $0 { error.code } else { nil } })
         }
       }
@@ -101,7 +101,7 @@ import ThrowawayRealm
       let futures = (0..<200).map { _ in
         let promise = loop.makePromise(of: SOCKSError.Code?.self)
         var hasReturned = false
-        acceptors.makeEstablishment(on: loop).step(ByteBuffer(bytes: [0x60])) { step in
+        acceptors.makeEstablishment(on: loop).step(ByteBuffer(bytes: [0x60])) { step, _ in
           guard hasReturned, case .failed(let error) = step else { return promise.succeed(nil) }
           promise.succeed(error.code)
         }
@@ -115,7 +115,7 @@ import ThrowawayRealm
     await pool.shutdown()
     let late = try await loop.flatSubmit {
       let promise = loop.makePromise(of: SOCKSError.Code?.self)
-      acceptors.makeEstablishment(on: loop).step(ByteBuffer(bytes: [0x60])) { step in
+      acceptors.makeEstablishment(on: loop).step(ByteBuffer(bytes: [0x60])) { step, _ in
         if case .failed(let error) = step { promise.succeed(error.code) } else { promise.succeed(nil) }
       }
       return promise.futureResult

@@ -24,7 +24,7 @@ import ThrowawayRealm
     let loop = MultiThreadedEventLoopGroup.singleton.next()
     return try await loop.flatSubmit {
       let promise = loop.makePromise(of: SOCKSError?.self)
-      provider.makeEstablishment(on: loop).step(token) { step in
+      provider.makeEstablishment(on: loop).step(token) { step, _ in
         if case .failed(let error) = step { promise.succeed(error) } else { promise.succeed(nil) }
       }
       return promise.futureResult
@@ -48,7 +48,7 @@ import ThrowawayRealm
   @Test func aReplayCacheThatCannotBeWritten() async throws {
     let fixture = try await RealmFixture.ready()
     let error = try await self.outcome(
-      .init(keytab: fixture.keytab, replayCache: "file2:/nonexistent/garter/replay")
+      .init(keytab: fixture.keytab, replayCache: "file2:/proc/nonexistent/garter/replay")
     ) {}
     #expect(error?.code == .replayCacheUnreadable, "\(String(describing: error))")
   }
@@ -74,10 +74,10 @@ extension RealmFixture {
     return try await loop.flatSubmit {
       let promise = loop.makePromise(of: ByteBuffer.self)
       let establishment = initiators.makeEstablishment(on: loop)
-      establishment.step(nil) { step in
+      establishment.step(nil) { step, _ in
         switch step {
         case .continueNeeded(let token): promise.succeed(token)
-        case .complete(_, let token, _): promise.succeed(token ?? ByteBuffer())
+        case .complete(_, let token): promise.succeed(token ?? ByteBuffer())
         case .failed(let error): promise.fail(error)
         }
         withExtendedLifetime(establishment) {}

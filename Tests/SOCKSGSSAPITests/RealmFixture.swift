@@ -84,7 +84,7 @@ struct RealmFixture: Sendable {
     let loop = MultiThreadedEventLoopGroup.singleton.next()
     return try await loop.flatSubmit {
       let promise = loop.makePromise(of: SOCKSError?.self)
-      initiators.makeEstablishment(on: loop).step(nil) { step in
+      initiators.makeEstablishment(on: loop).step(nil) { step, _ in
         if case .failed(let error) = step { promise.succeed(error) } else { promise.succeed(nil) }
       }
       return promise.futureResult
@@ -122,12 +122,12 @@ final class Handshake {
   func begin() { self.initiate(nil) }
 
   private func initiate(_ token: ByteBuffer?) {
-    self.initiator.step(token) { step in
+    self.initiator.step(token) { step, protection in
       switch step {
       case .continueNeeded(let token):
         self.accept(token)
-      case .complete(let attributes, let token, let protection):
-        self.initiated = (attributes, protection)
+      case .complete(let attributes, let token):
+        self.initiated = protection.map { (attributes, $0) }
         if let token { self.accept(token) } else { self.finish() }
       case .failed(let error):
         self.completion(.failure(error))
@@ -136,12 +136,12 @@ final class Handshake {
   }
 
   private func accept(_ token: ByteBuffer) {
-    self.acceptor.step(token) { step in
+    self.acceptor.step(token) { step, protection in
       switch step {
       case .continueNeeded(let token):
         self.initiate(token)
-      case .complete(let attributes, let token, let protection):
-        self.accepted = (attributes, protection)
+      case .complete(let attributes, let token):
+        self.accepted = protection.map { (attributes, $0) }
         if let token { self.initiate(token) } else { self.finish() }
       case .failed(let error):
         self.completion(.failure(error))

@@ -219,7 +219,7 @@ import ThrowawayRealm
   @Test func aReplayCacheThatCannotBeUsedIsTheGatewaysTrouble() async throws {
     let fixture = try await RealmFixture.ready()
     let acceptors = try GSSAcceptorProvider(
-      .init(keytab: fixture.keytab, replayCache: "file2:/nonexistent/replay"), pool: fixture.pool)
+      .init(keytab: fixture.keytab, replayCache: "file2:/proc/nonexistent/replay"), pool: fixture.pool)
     guard case .failure(let error) = try await fixture.accept(fixture.token(), by: acceptors) else {
       Issue.record("a replay cache that is not there was used")
       return
@@ -284,7 +284,7 @@ extension RealmFixture {
     let initiators = self.initiators(target: target, cache: cache)
     return try await loop.flatSubmit {
       let promise = loop.makePromise(of: [UInt8].self)
-      initiators.makeEstablishment(on: loop).step(nil) { step in
+      initiators.makeEstablishment(on: loop).step(nil) { step, _ in
         switch step {
         case .continueNeeded(let token): promise.succeed(Array(token.readableBytesView))
         case .complete: promise.fail(Handshake.Stuck())
@@ -302,10 +302,10 @@ extension RealmFixture {
     let loop = MultiThreadedEventLoopGroup.singleton.next()
     return try await loop.flatSubmit {
       let promise = loop.makePromise(of: Result<String, SOCKSError>.self)
-      acceptors.makeEstablishment(on: loop).step(ByteBuffer(bytes: token)) { step in
+      acceptors.makeEstablishment(on: loop).step(ByteBuffer(bytes: token)) { step, _ in
         switch step {
         case .continueNeeded: promise.fail(Handshake.Stuck())
-        case .complete(let attributes, _, _): promise.succeed(.success(attributes.acceptorName))
+        case .complete(let attributes, _): promise.succeed(.success(attributes.acceptorName))
         case .failed(let error): promise.succeed(.failure(error))
         }
       }

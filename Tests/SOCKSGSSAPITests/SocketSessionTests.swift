@@ -9,26 +9,16 @@ import Testing
 @Suite struct SocketSessionTests {
   /// A gateway whose target is an echo.
   private final class EchoSession: ServerNegotiationDelegate {
-    func negotiationAgreed(_ agreed: AgreedProtection) {}
-
-    func negotiationReceivedRequest(
-      _ request: SOCKSRequest, announcement: @escaping (SOCKSAddress) -> Void,
-      completion: @escaping (SOCKSReply) -> Void
-    ) {
-      self.loop.assumeIsolated().execute { completion(SOCKSReply(code: .succeeded)) }
+    func negotiation(_ event: ServerNegotiationEvent) {
+      switch event {
+      case .receivedRequest(_, _, let answer): answer.finish(SOCKSReply(code: .succeeded))
+      case .succeeded(let handover):
+        let pipeline = handover.context.pipeline.syncOperations
+        try? pipeline.addHandler(Echo(), position: .after(handover.handler))
+        pipeline.removeHandler(handover.handler, promise: nil)
+      case .selected, .receivedCredential, .receivedPassword, .authenticated, .failed: break
+      }
     }
-
-    func negotiationSucceeded(
-      _ handler: ServerNegotiationHandler, context: ChannelHandlerContext, earlyData: ByteBuffer, inputClosed: Bool
-    ) {
-      try? context.pipeline.syncOperations.addHandler(Echo(), position: .after(handler))
-      context.pipeline.syncOperations.removeHandler(handler, promise: nil)
-    }
-
-    func negotiationFailed(_ error: SOCKSError, phase: ServerNegotiation.Phase) {}
-
-    private let loop: any EventLoop
-    init(_ loop: any EventLoop) { self.loop = loop }
   }
 
   /// Sends back what comes, read by read, and holds its session.
@@ -89,11 +79,13 @@ import Testing
       .childChannelOption(.allowRemoteHalfClosure, value: true)
       .childChannelInitializer { channel in
         channel.eventLoop.makeCompletedFuture {
-          let session = EchoSession(channel.eventLoop)
+          let session = EchoSession()
           let handler = ServerNegotiationHandler(
             configuration: .init(
-              methods: [.gssapi],
-              gss: .init(levels: Set(ProtectionLevel.allCases), requirements: .acceptor(servedNames: ["socks"]))),
+              methods: [
+                .gssapi(
+                  .init(levels: Set(ProtectionLevel.allCases), requirements: .acceptor(servedNames: ["socks"])))
+              ]),
             timeouts: NegotiationTimeouts(), selective: .unlessEncrypted,
             establishment: { [loop = channel.eventLoop] in acceptors.makeEstablishment(on: loop) }, delegate: session)
           try channel.pipeline.syncOperations.addHandlers(Keeper(session), handler)

@@ -6,6 +6,8 @@ import SOCKSTestSupport
 
 /// A server's negotiation on a channel, with a scripted client.
 final class ServerHarness {
+  enum AuthenticationMethod: CaseIterable { case gssapi, usernamePassword, noAuthentication }
+
   let wire: Wire
   let delegate = ScriptedDelegate()
   let establishment: FakeEstablishment
@@ -18,7 +20,7 @@ final class ServerHarness {
   static let gssOffer: [UInt8] = [0x05, 0x01, 0x01]
 
   init(
-    methods: [SOCKSMethod] = [.gssapi, .usernamePassword, .noAuthentication],
+    methods: [AuthenticationMethod] = AuthenticationMethod.allCases,
     levels: Set<ProtectionLevel> = [.integrity, .confidentiality, .selective],
     script: [FakeEstablishment.Step] = [.complete(answer)], maximumRounds: Int = 1,
     compatibility: Set<CompatibilitySwitch> = [], timeouts: NegotiationTimeouts = .test,
@@ -31,12 +33,17 @@ final class ServerHarness {
     let establishment = FakeEstablishment(script, on: wire.loop)
     establishment.prepare = prepare
     self.establishment = establishment
+    let gss = GSSAcceptorSubnegotiation.Configuration(
+      levels: levels, requirements: .acceptor(servedNames: ["socks"]), maximumRounds: maximumRounds,
+      compatibility: compatibility)
     let configuration = ServerNegotiation.Configuration(
-      methods: methods,
-      gss: .init(
-        levels: levels, requirements: .acceptor(servedNames: ["socks"]), maximumRounds: maximumRounds,
-        compatibility: compatibility),
-      commands: [.connect, .bind])
+      methods: methods.map { method in
+        switch method {
+        case .gssapi: .gssapi(gss)
+        case .usernamePassword: .usernamePassword
+        case .noAuthentication: .noAuthentication
+        }
+      }, commands: [.connect, .bind])
     let handler = ServerNegotiationHandler(
       configuration: configuration, timeouts: timeouts, selective: selective,
       establishment: { establishment }, delegate: self.delegate)
@@ -79,7 +86,9 @@ final class ScriptedDelegate: ServerNegotiationDelegate {
   private(set) var unprotected: [UnprotectedSession] = []
   private(set) var usernames: [[UInt8]?] = []
   private(set) var passwords: [UsernamePasswordRequest] = []
-  private(set) var requests: [SOCKSRequest] = []
+  private(set) var requests: [(command: ServedCommand, destination: SOCKSAddress)] = []
+  private(set) var passwordAnswer: PasswordAnswer?
+  private(set) var requestAnswer: RequestAnswer?
   private(set) var handovers: [Handover] = []
   private(set) var failures: [(error: SOCKSError, phase: ServerNegotiation.Phase)] = []
   /// What comes after the hand-over.
@@ -91,7 +100,7 @@ final class ScriptedDelegate: ServerNegotiationDelegate {
   var passwordOutcome = PasswordOutcome.correct
   /// Requests and passwords are answered only by ``release()``.
   var holds = false
-  /// Completions come before the call that they answer has returned.
+  /// Answers are given before the call that asks for them has returned.
   var answersAtOnce = false
   private var held: (() -> Void)?
   weak var loop: EmbeddedEventLoop?
@@ -103,47 +112,47 @@ final class ScriptedDelegate: ServerNegotiationDelegate {
     self.loop?.run()
   }
 
-  func negotiationAgreed(_ agreed: AgreedProtection) { self.agreed.append(agreed) }
-
-  func negotiationSelected(_ method: SOCKSMethod) { self.methods.append(method) }
-
-  func negotiationLeftUnprotected(_ session: UnprotectedSession) { self.unprotected.append(session) }
-
-  func negotiationAuthenticated(username: [UInt8]?) { self.usernames.append(username) }
-
-  func negotiationReceivedPassword(
-    _ request: UsernamePasswordRequest, completion: @escaping (PasswordOutcome) -> Void
-  ) {
-    self.passwords.append(request)
-    self.answer { completion(self.passwordOutcome) }
-  }
-
-  func negotiationReceivedRequest(
-    _ request: SOCKSRequest, announcement: @escaping (SOCKSAddress) -> Void,
-    completion: @escaping (SOCKSReply) -> Void
-  ) {
-    self.requests.append(request)
-    guard request.command == .bind else { return self.answer { completion(self.reply) } }
-    self.answer {
-      announcement(self.announced)
-      self.answer { completion(self.reply) }
+  func negotiation(_ event: ServerNegotiationEvent) {
+    switch event {
+    case .selected(let method): self.methods.append(method)
+    case .receivedCredential: break
+    case .receivedPassword(let request, let answer):
+      self.passwords.append(request)
+      self.passwordAnswer = answer
+      self.answer { answer.finish(self.passwordOutcome) }
+    case .authenticated(.protected(let agreed, _)): self.agreed.append(agreed)
+    case .authenticated(.unprotected(let session)): self.unprotected.append(session)
+    case .authenticated(.user(let name)): self.usernames.append(name)
+    case .authenticated(.unauthenticated): self.usernames.append(nil)
+    case .receivedRequest(let command, let destination, let answer): self.serve(command, destination, answer)
+    case .succeeded(let handover): self.succeeded(handover)
+    case .failed(let error, let phase): self.failures.append((error, phase))
     }
   }
 
-  func negotiationSucceeded(
-    _ handler: ServerNegotiationHandler, context: ChannelHandlerContext, earlyData: ByteBuffer, inputClosed: Bool
-  ) {
-    self.handovers.append(Handover(earlyData: Array(earlyData.readableBytesView), inputClosed: inputClosed))
+  private func serve(_ command: ServedCommand, _ destination: SOCKSAddress, _ answer: RequestAnswer) {
+    self.requests.append((command, destination))
+    self.requestAnswer = answer
+    switch command {
+    case .connect, .associate: self.answer { answer.finish(self.reply) }
+    case .bind:
+      self.answer {
+        answer.announce(self.announced)
+        self.answer { answer.finish(self.reply) }
+      }
+    }
+  }
+
+  private func succeeded(_ handover: ServerNegotiationHandover) {
+    self.handovers.append(
+      Handover(earlyData: Array(handover.earlyData.readableBytesView), inputClosed: handover.inputClosed))
+    let pipeline = handover.context.pipeline.syncOperations
     do {
-      try context.pipeline.syncOperations.addHandler(self.upper, position: .after(handler))
+      try pipeline.addHandler(self.upper, position: .after(handover.handler))
     } catch {
       self.failures.append((SOCKSError(.internalError, "\(error)"), .relaying))
     }
-    context.pipeline.syncOperations.removeHandler(handler, promise: nil)
-  }
-
-  func negotiationFailed(_ error: SOCKSError, phase: ServerNegotiation.Phase) {
-    self.failures.append((error, phase))
+    pipeline.removeHandler(handover.handler, promise: nil)
   }
 
   private func answer(_ answer: @escaping () -> Void) {

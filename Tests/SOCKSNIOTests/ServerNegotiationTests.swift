@@ -144,8 +144,8 @@ import Testing
       ])
   }
 
-  /// A slip of the session's, which must not leave the client waiting for ever.
-  @Test func aCompletionThatComesTooEarlyIsNotLost() throws {
+  /// In the call that asks for it: it takes effect when that call has returned.
+  @Test func anAnswerThatIsGivenAtOnceIsNotLost() throws {
     let harness = try ServerHarness()
     harness.delegate.answersAtOnce = true
     harness.agree()

@@ -14,15 +14,25 @@ public enum AddressLookup {
   public struct Failure: Error, Hashable, Sendable, CustomStringConvertible {
     /// The resolver's code (`EAI_…`).
     public let code: Int32
+    /// What the process or the machine had run out of meanwhile (`EMFILE`, `ENFILE`, `ENOMEM`, `ENOBUFS`), if anything.
+    /// Without a descriptor to ask with, glibc reports that there is no such name.
+    public let shortage: Int32?
+
+    init(code: Int32, systemError: Int32 = 0) {
+      self.code = code
+      self.shortage = [EMFILE, ENFILE, ENOMEM, ENOBUFS].contains(systemError) ? systemError : nil
+    }
 
     /// Whether this is an answer: there is no such name, or it has no address. Otherwise nobody could say.
     public var isAnswer: Bool {
+      guard self.shortage == nil else { return false }
       // The latter two: EAI_NODATA and EAI_ADDRFAMILY, which are extensions of glibc.
-      [EAI_NONAME, -5, -9].contains(self.code)
+      return [EAI_NONAME, -5, -9].contains(self.code)
     }
 
-    /// The resolver's words.
+    /// The resolver's text, or the system's for what had run out.
     public var description: String {
+      if let shortage { return SystemError(code: shortage).description }
       guard let text = unsafe gai_strerror(self.code) else { return "resolver error \(self.code)" }
       return unsafe String(cString: text)
     }
@@ -39,8 +49,9 @@ public enum AddressLookup {
     var hints = unsafe addrinfo()
     unsafe hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
     var list: UnsafeMutablePointer<addrinfo>?
+    errno = 0
     let code = unsafe getaddrinfo(absolute, nil, &hints, &list)
-    guard code == 0 else { throw Failure(code: code) }
+    guard code == 0 else { throw Failure(code: code, systemError: errno) }
     defer { if let list = unsafe list { unsafe freeaddrinfo(list) } }
     var result: [[UInt8]] = []
     var next = unsafe list

@@ -50,7 +50,7 @@ public enum SecretFile {
     // Lets go of the lock.
     defer { close(lock) }
     guard flock(lock, LOCK_EX | LOCK_NB) == 0 else {
-      throw FileReadError(path: path, reason: "somebody else is changing it", advice: "try again")
+      throw FileReadError(path: path, reason: "another process is changing it", advice: "try again")
     }
     var old: (contents: [UInt8], status: stat)?
     do throws(FileReadError) {

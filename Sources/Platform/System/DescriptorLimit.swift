@@ -14,6 +14,14 @@ public struct DescriptorLimit: Hashable, Sendable {
     return DescriptorLimit(soft: UInt64(limit.rlim_cur), hard: UInt64(limit.rlim_max))
   }
 
+  /// Whether the system refuses this process another descriptor at this moment: its own limit, or the machine's.
+  public static var isReached: Bool {
+    let descriptor = unsafe open("/dev/null", O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { return [EMFILE, ENFILE].contains(errno) }
+    close(descriptor)
+    return false
+  }
+
   /// Raises the soft limit to the hard one.
   ///
   /// - Returns: What held before, and what holds now.

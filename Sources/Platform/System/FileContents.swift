@@ -40,7 +40,7 @@ public enum FileContents {
       contents += chunk[..<count]
       guard contents.count <= limit else {
         throw FileReadError(
-          path: path, reason: "it is longer than \(limit) octets", advice: "check that this is the file that is meant")
+          path: path, reason: "it is longer than \(limit) bytes", advice: "check that this is the right file")
       }
     }
   }

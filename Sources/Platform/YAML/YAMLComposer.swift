@@ -66,7 +66,7 @@ struct YAMLComposer: ~Copyable {
         throw YAMLError(
           place: event.place,
           message:
-            "the key \"\(key.escaped)\" is here twice; the first is on line \(first.line), column \(first.column)")
+            "the key \"\(key.escaped)\" appears twice; the first is on line \(first.line), column \(first.column)")
       }
       let value = try composeNode(from: try events.next(), depth: depth + 1)
       entries.append(YAMLEntry(key: key, keyPlace: event.place, value: value))

@@ -19,7 +19,7 @@ public struct YAMLDocument: Sendable {
     guard source.octets.count <= maximumOctets else {
       throw YAMLError(
         place: YAMLPlace(line: 1, column: 1),
-        message: "the text is \(source.octets.count) octets long; at most \(maximumOctets) are read")
+        message: "the text is \(source.octets.count) bytes long; at most \(maximumOctets) are read")
     }
     var composer = YAMLComposer(source: source)
     return YAMLDocument(source: source, root: try composer.composeDocument())

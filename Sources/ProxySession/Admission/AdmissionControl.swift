@@ -57,7 +57,7 @@ public final class AdmissionControl: Sendable {
   ///
   /// Fails with an ``AdmissionRefusal``.
   ///
-  /// - Parameter address: the client's; nil where it is not known, since the client has gone already.
+  /// - Parameter address: the client's; nil where it is not known, since the client disconnected already.
   public func admit(_ address: IPAddress?, on eventLoop: any EventLoop) -> EventLoopFuture<AdmittedConnection> {
     guard let address, self.penalties.isBlocked(address) else {
       return eventLoop.makeCompletedFuture { try self.admit(address) }
@@ -105,7 +105,7 @@ public final class AdmissionControl: Sendable {
 
   /// Asks for a client's connection. It counts until ``AdmittedConnection/left()``.
   ///
-  /// - Parameter address: the client's; nil where it is not known, since the client has gone already: it counts for nobody.
+  /// - Parameter address: the client's; nil where it is not known, since the client disconnected already: it counts for nobody.
   public func admit(_ address: IPAddress?) throws(AdmissionRefusal) -> AdmittedConnection {
     guard let address else { return AdmittedConnection(control: self, address: nil, network: nil) }
     do throws(AdmissionRefusal) {
@@ -197,9 +197,11 @@ public final class AdmittedConnection: Sendable {
   }
 
   /// The session has ended. What that says of a client that was not known yet is a failure of its address's.
-  public func ended(_ end: SessionEnd) {
+  ///
+  /// - Parameter hasSentCredential: the client has sent a token or a password.
+  public func ended(_ end: SessionEnd, hasSentCredential: Bool = true) {
     guard case .unauthenticated = self.state.withLock({ $0 }) else { return }
-    guard let address = self.address, let kind = end.penalty else { return }
+    guard let address = self.address, let kind = end.penalty(hasSentCredential: hasSentCredential) else { return }
     self.control.penalties.record(kind, of: address)
   }
 

@@ -10,8 +10,19 @@ public enum FailureKind: Hashable, Sendable, CaseIterable {
 }
 
 extension SessionEnd {
-  /// What such an end before authentication says of the client; nil where it says nothing of it. What this side does for
-  /// reasons of its own is never the client's doing.
+  /// What such an end before authentication says of the client; nil where it says nothing of it.
+  ///
+  /// - Parameter hasSentCredential: the client has sent a token or a password. One that leaves without, or keeps silent, may
+  ///   be the program of a user who has no ticket yet: that blocks nobody.
+  public func penalty(hasSentCredential: Bool) -> FailureKind? {
+    switch self.penalty {
+    case .abandoned?, .timeout?: hasSentCredential ? self.penalty : nil
+    case let kind: kind
+    }
+  }
+
+  /// The same for a client that has sent a token or a password. What this side does for reasons of its own is never the
+  /// client's doing.
   public var penalty: FailureKind? {
     // Plainly another protocol, no common method, or nothing at all: that is noise, which the log bounds. A program that is
     // set up wrongly must not take the use of a good ticket away from its neighbors at the address.

@@ -46,6 +46,13 @@ extension SessionEnd {
     return fields
   }
 
+  /// Equal for ends that are the same to anyone who reads the log. Made of the program's own words: there are few.
+  public var kind: String {
+    var words = [self.reason, self.phase?.rawValue ?? "", self.party.rawValue]
+    if case .foreignProtocol(let name) = self.cause { words.append(name.rawValue) }
+    return words.joined(separator: " ")
+  }
+
   /// The most of a detail that is logged: Unicode scalars.
   private static let detailLimit = 512
 

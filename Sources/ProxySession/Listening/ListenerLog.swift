@@ -63,7 +63,7 @@ public final class ListenerLog: Sendable {
     if let address, let ip = address.ipAddress, let port = address.port {
       metadata["listener"] = address.protocol == .inet6 ? "[\(ip)]:\(port)" : "\(ip):\(port)"
     }
-    if let error { metadata["detail"] = "\(error)" }
+    if let error { metadata["detail"] = "\(words(for: error))" }
     self.logger.log(level: level, message, metadata: metadata)
   }
 }

@@ -1,3 +1,4 @@
+import Logging
 import NIOCore
 import NIOPosix
 import Platform
@@ -12,6 +13,13 @@ final class DatagramOwnerReader: Sendable {
   static let shared = DatagramOwnerReader()
   /// The shortest time from one beginning to the next.
   static let interval: TimeAmount = .milliseconds(20)
+
+  /// Why a sender's datagrams are dropped, for the log.
+  static var refusal: Logger.Message {
+    DescriptorLimit.isReached
+      ? "datagram refused: no descriptor is left to find out whose process sent it"
+      : "datagram refused: it is not known to be from a process of this user"
+  }
 
   private struct Request {
     let eventLoop: any EventLoop

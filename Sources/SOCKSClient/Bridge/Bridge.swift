@@ -105,7 +105,8 @@ public final class Bridge: Service {
     guard let loss else { return }
     throw BridgeError(
       .cannotListen,
-      "the system closed the listener on \(bound), and it cannot be opened again: \(escaped("\(loss.reason)"))")
+      "the system closed the listener on \(bound), and it cannot be opened again: \(escaped(words(forListening: loss.reason)))"
+    )
   }
 
   /// Waits for a shutdown, the task's cancellation, or the loss of the listener, which it returns.
@@ -129,6 +130,8 @@ public final class Bridge: Service {
   ///
   /// - Parameter drain: the limit; nil for the configuration's.
   public func stop(drain: TimeAmount? = nil) async {
+    // Lines that wait for their second are written, also where no connection is left.
+    defer { self.lines.flush() }
     let (listeners, channels) = self.connections.stop()
     for listener in listeners { await listener.close() }
     guard !channels.isEmpty else { return }
@@ -144,7 +147,6 @@ public final class Bridge: Service {
       for channel in channels { channel.close(promise: nil) }
     }
     timer.cancel()
-    self.lines.flush()
   }
 
   /// On the new connection's event loop.
@@ -156,7 +158,8 @@ public final class Bridge: Service {
     var logger = self.logger
     logger[metadataKey: "session"] = "\(number)"
     guard let owner = channel.peerOwner else {
-      self.refused("unknown-user", [:])
+      // Without a descriptor to ask the kernel with, nobody is known.
+      self.refused(DescriptorLimit.isReached ? "no-descriptors" : "unknown-user", [:])
       throw ChannelError.ioOnClosedChannel
     }
     guard owner == self.configuration.user else {

@@ -29,8 +29,8 @@ struct BridgeRecord {
 
   var level: Logger.Level { self.end.levelForItsUser }
 
-  /// Sessions that are the same to whoever reads the log.
-  var kind: String { "\(self.end.reason) \(self.end.phase?.rawValue ?? "") \(self.end.party.rawValue)" }
+  /// Sessions that are the same to anyone who reads the log.
+  var kind: String { self.end.kind }
 
   func metadata(ended: NIODeadline) -> Logger.Metadata {
     var metadata = self.end.fields(of: .bridge, hint: self.hint)

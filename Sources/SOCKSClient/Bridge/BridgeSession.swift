@@ -49,11 +49,8 @@ final class BridgeSession {
   func begin() throws {
     let handler = ServerNegotiationHandler(
       configuration: ServerNegotiation.Configuration(
-        methods: [.noAuthentication],
-        // Never used: the method is not served.
-        gss: GSSAcceptorSubnegotiation.Configuration(levels: [], requirements: .acceptor(servedNames: [])),
-        commands: [.connect, .bind, .udpAssociate]),
-      timeouts: NegotiationTimeouts(), selective: .always, establishment: { NoEstablishment() }, delegate: self)
+        methods: [.noAuthentication], commands: [.connect, .bind, .associate]),
+      timeouts: NegotiationTimeouts(), delegate: self)
     let departure = DepartureHandler { [weak self] in self?.awaitsGateway ?? false }
     self.handler = handler
     try self.channel.pipeline.syncOperations.addHandlers(departure, handler)
@@ -140,7 +137,7 @@ final class BridgeSession {
   }
 
   /// Takes the negotiation's place in the local pipeline, and relays.
-  func relay(_ start: BridgedRequestStart, with proxied: ProxiedChannel) {
+  func relay(_ start: ServerNegotiationHandover, with proxied: ProxiedChannel) {
     let relay = self.makeRelay(with: proxied)
     let pipeline = start.context.pipeline.syncOperations
     do {
@@ -168,48 +165,41 @@ final class BridgeSession {
 }
 
 extension BridgeSession: ServerNegotiationDelegate {
-  func negotiationAgreed(_ agreed: AgreedProtection) {}
+  func negotiation(_ event: ServerNegotiationEvent) {
+    switch event {
+    case .receivedRequest(let command, let destination, let answer): self.serve(command, destination, answer)
+    case .succeeded(let handover): self.succeeded(handover)
+    // Of a refused request the reason is known already.
+    case .failed(let error, let phase): self.settle(SessionEnd(error, from: .client, in: SessionPhase(phase)))
+    // The one method is none at all: nobody sends a credential.
+    case .selected, .receivedCredential, .authenticated: break
+    case .receivedPassword(_, let answer): answer.finish(.notChecked)
+    }
+  }
 
-  func negotiationReceivedRequest(
-    _ request: SOCKSRequest, announcement: @escaping (SOCKSAddress) -> Void,
-    completion: @escaping (SOCKSReply) -> Void
-  ) {
-    self.record.target = request.destination
+  private func serve(_ command: ServedCommand, _ destination: SOCKSAddress, _ answer: RequestAnswer) {
+    self.record.target = destination
     let bridged: any BridgedRequest =
-      switch request.command {
-      case .bind: BridgedBind(request, of: self, announce: announcement)
-      case .udpAssociate: BridgedAssociation(request, of: self)
-      // No other command comes this far.
-      default: BridgedConnect(request, of: self)
+      switch command {
+      case .connect: BridgedConnect(destination, of: self)
+      case .bind: BridgedBind(destination, of: self, announce: { answer.announce($0) })
+      case .associate: BridgedAssociation(destination, of: self)
       }
     self.state = .serving(bridged)
     bridged.begin { result in
       switch result {
       case .success(let bound):
-        completion(SOCKSReply(code: .succeeded, bound: bound))
+        answer.finish(SOCKSReply(code: .succeeded, bound: bound))
       case .failure(let error):
         self.log(error)
         self.settle(error.end)
-        completion(SOCKSReply(code: error.localReplyCode))
+        answer.finish(SOCKSReply(code: error.localReplyCode))
       }
     }
   }
 
-  func negotiationSucceeded(
-    _ handler: ServerNegotiationHandler, context: ChannelHandlerContext, earlyData: ByteBuffer, inputClosed: Bool
-  ) {
-    guard case .serving(let request) = self.state else { return context.close(promise: nil) }
-    request.replied(
-      BridgedRequestStart(handler: handler, context: context, earlyData: earlyData, inputClosed: inputClosed))
+  private func succeeded(_ handover: ServerNegotiationHandover) {
+    guard case .serving(let request) = self.state else { return handover.context.close(promise: nil) }
+    request.replied(handover)
   }
-
-  func negotiationFailed(_ error: SOCKSError, phase: ServerNegotiation.Phase) {
-    // Of a refused request the reason is known already.
-    self.settle(SessionEnd(error, from: .client, in: SessionPhase(phase)))
-  }
-}
-
-/// For a server that does not offer GSS-API.
-private final class NoEstablishment: ContextEstablishment {
-  func step(_ token: ByteBuffer?, completion: @escaping (EstablishmentStep) -> Void) {}
 }

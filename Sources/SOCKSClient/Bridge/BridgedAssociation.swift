@@ -32,8 +32,8 @@ final class BridgedAssociation: BridgedRequest {
   private var octetsReceived: UInt64 = 0
   private var agreed = ""
 
-  init(_ request: SOCKSRequest, of session: BridgeSession) {
-    self.requested = request.destination
+  init(_ destination: SOCKSAddress, of session: BridgeSession) {
+    self.requested = destination
     self.session = session
   }
 
@@ -110,7 +110,7 @@ final class BridgedAssociation: BridgedRequest {
     }
   }
 
-  func replied(_ start: BridgedRequestStart) {
+  func replied(_ start: ServerNegotiationHandover) {
     guard case .open = self.state else { return start.context.close(promise: nil) }
     self.session.relayBegins(agreed: self.agreed)
     let pipeline = start.context.pipeline.syncOperations
@@ -182,7 +182,7 @@ final class BridgedAssociation: BridgedRequest {
     self.drops.count(reason)
     guard reason == .foreignSource, !self.hasWarned else { return }
     self.hasWarned = true
-    self.session.logger.warning("datagram refused: it is not known to be from a process of this user")
+    self.session.logger.warning(DatagramOwnerReader.refusal)
   }
 
   /// "The server MAY use this information to limit access to the association" (RFC 1928 section 4).

@@ -22,8 +22,8 @@ final class BridgedBind: BridgedRequest {
   private let announce: (SOCKSAddress) -> Void
   private var state: State = .ready
 
-  init(_ request: SOCKSRequest, of session: BridgeSession, announce: @escaping (SOCKSAddress) -> Void) {
-    self.peer = request.destination
+  init(_ destination: SOCKSAddress, of session: BridgeSession, announce: @escaping (SOCKSAddress) -> Void) {
+    self.peer = destination
     self.session = session
     self.announce = announce
   }
@@ -70,7 +70,7 @@ final class BridgedBind: BridgedRequest {
     }
   }
 
-  func replied(_ start: BridgedRequestStart) {
+  func replied(_ start: ServerNegotiationHandover) {
     guard case .connected(let proxied) = self.state else { return start.context.close(promise: nil) }
     self.state = .ended
     self.session.relay(start, with: proxied)

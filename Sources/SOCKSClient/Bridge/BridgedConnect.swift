@@ -16,8 +16,8 @@ final class BridgedConnect: BridgedRequest {
   private let session: BridgeSession
   private var state: State = .ready
 
-  init(_ request: SOCKSRequest, of session: BridgeSession) {
-    self.target = request.destination
+  init(_ destination: SOCKSAddress, of session: BridgeSession) {
+    self.target = destination
     self.session = session
   }
 
@@ -45,7 +45,7 @@ final class BridgedConnect: BridgedRequest {
     }
   }
 
-  func replied(_ start: BridgedRequestStart) {
+  func replied(_ start: ServerNegotiationHandover) {
     guard case .connected(let proxied) = self.state else { return start.context.close(promise: nil) }
     self.state = .ended
     self.session.relay(start, with: proxied)

@@ -13,19 +13,8 @@ protocol BridgedRequest: AnyObject {
   var awaitsGateway: Bool { get }
 
   /// The success reply is on its way.
-  func replied(_ start: BridgedRequestStart)
+  func replied(_ start: ServerNegotiationHandover)
 
   /// The local connection is gone: lets go of everything that is not relaying by itself.
   func abandon()
-}
-
-/// What the negotiation hands over with a success reply.
-struct BridgedRequestStart {
-  /// To be removed once its successor is in its place.
-  let handler: ServerNegotiationHandler
-  let context: ChannelHandlerContext
-  /// What the program sent behind its request.
-  let earlyData: ByteBuffer
-  /// The program has ended its stream behind it.
-  let inputClosed: Bool
 }

@@ -1,6 +1,7 @@
 import NIOCore
 import NIOPosix
 import Platform
+import ProxySession
 import SOCKSCore
 import SOCKSNIO
 
@@ -103,7 +104,7 @@ struct LoopbackEndpoints: Sendable {
           let isTaken = (error as? IOError)?.errnoCode == EADDRINUSE
           guard isTaken, host.port == 0, !open.isEmpty, attempt < Self.maximumAttempts else {
             let address = SOCKSAddress(address, port: port)
-            throw BridgeError(.cannotListen, "cannot listen on \(address): \(escaped("\(error)"))")
+            throw BridgeError(.cannotListen, "cannot listen on \(address): \(escaped(words(forListening: error)))")
           }
           open = []
           break

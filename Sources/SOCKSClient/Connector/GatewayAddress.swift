@@ -23,7 +23,7 @@ public struct GatewayAddress: Hashable, Sendable {
     let literal = text[..<percent].drop { $0 == "[" }
     guard case .v6? = IPAddress(literal), Self.isZone(zone) else {
       throw SOCKSError(
-        .valueOutOfRange, "'\(escaped(text))': a zone (%) is written behind an IPv6 address, as in [fe80::1%eth0]:1080")
+        .valueOutOfRange, "'\(escaped(text))': a zone (%) is written after an IPv6 address, as in [fe80::1%eth0]:1080")
     }
     self.zone = String(zone)
     self.address = try SOCKSAddress(parsing: String(text[..<percent] + text[end...]), defaultPort: defaultPort)

@@ -65,7 +65,8 @@ extension ProxyConnector {
         attempt.succeeded()
         established.succeed(ProxiedChannel(channel: channel, outcome))
       case .failure(let error):
-        established.fail(ProxyConnectorError(negotiating: error, configuration, request: request))
+        let agreed = handOver.negotiation?.agreed
+        established.fail(ProxyConnectorError(negotiating: error, configuration, request: request, agreed: agreed))
       }
     }
     handOver.negotiation = handler

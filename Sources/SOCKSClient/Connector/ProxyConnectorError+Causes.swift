@@ -46,10 +46,13 @@ extension ProxyConnectorError {
   private static let detailLimit = 2_048
 
   /// The gateway was reached; what followed failed.
-  init(negotiating error: SOCKSError, _ configuration: ProxyConnector.Configuration, request: SOCKSRequest) {
+  init(
+    negotiating error: SOCKSError, _ configuration: ProxyConnector.Configuration, request: SOCKSRequest,
+    agreed: AgreedProtection? = nil
+  ) {
     self.init(
       Reason(error.code), configuration, request: request, replyCode: error.reply,
-      detail: escaped(error.detail, limit: Self.detailLimit), code: error.code)
+      detail: escaped(error.detail, limit: Self.detailLimit), code: error.code, agreed: agreed?.summary)
   }
 }
 

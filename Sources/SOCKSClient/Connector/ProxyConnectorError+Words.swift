@@ -15,9 +15,14 @@ extension ProxyConnectorError: CustomStringConvertible {
     case .gatewayTimedOut:
       return "cannot reach \(gateway): timed out waiting for the connection"
     case .noTicket:
+      guard !self.usesClientKeytab else { return "no Kerberos ticket, and none with the client keytab\(self.because)" }
       return "no Kerberos ticket: run kinit\(self.inParentheses)"
     case .ticketExpired:
       return "the Kerberos ticket has expired: run kinit again"
+    case .unknownService where self.detail.contains("krbtgt/"):
+      // The ticket that is missing is one for another realm.
+      return
+        "your realm and the gateway's do not trust each other\(self.inParentheses): use a ticket of the gateway's realm"
     case .unknownService:
       return "Kerberos does not know the service \(self.service): check the gateway's name, or "
         + "try --service \(self.otherService) or --principal\(self.inParentheses)" + self.principalHint
@@ -38,7 +43,8 @@ extension ProxyConnectorError: CustomStringConvertible {
     case .kerberosFailed:
       return "Kerberos authentication to \(self.service) failed\(self.because)" + self.principalHint
     case .gatewayRefusedAuthentication:
-      return "\(gateway) refused the authentication as \(self.service)\(self.because); its log says why (it may not "
+      return
+        "\(gateway) refused the authentication for \(self.service)\(self.because); its log has the reason (it may not "
         + "serve that name or level, its key may be out of date, or the clocks may differ)" + self.principalHint
     case .methodNotAccepted:
       return "\(gateway) does not take Kerberos (GSS-API) authentication\(self.inParentheses)"
@@ -55,7 +61,7 @@ extension ProxyConnectorError: CustomStringConvertible {
     case .gatewayClosed:
       return "\(gateway) ended the connection before it was established\(self.because)"
     case .protocolViolated:
-      return "\(gateway) does not speak RFC 1961 as it should\(self.because)"
+      return "\(gateway) violates RFC 1961\(self.because)"
     case .tooBusy:
       return "too many connections are being made at once\(self.inParentheses)"
     case .localFailure:
@@ -104,9 +110,9 @@ extension ProxyConnectorError: CustomStringConvertible {
     case .ttlExpired?: "the way to it is too long (TTL expired)"
     case .commandNotSupported?: "the gateway does not offer this command"
     case .addressTypeNotSupported?: "the gateway does not take this kind of address"
-    case .generalFailure?: "the gateway failed (it does not say why)"
+    case .generalFailure?: "the gateway failed (it gives no reason)"
     case let code?: "\(code)"
-    case nil: "it does not say why"
+    case nil: "it gives no reason"
     }
   }
 }

@@ -80,6 +80,9 @@ public struct ProxyConnectorError: Error, Sendable, Hashable {
   /// The principal that was asked for, escaped.
   public let service: String
 
+  /// Tickets were to be had with a client keytab that was named.
+  let usesClientKeytab: Bool
+
   /// What was asked of the gateway; nil when it was not reached.
   public let request: SOCKSRequest?
 
@@ -92,21 +95,27 @@ public struct ProxyConnectorError: Error, Sendable, Hashable {
   /// What the library or the system said, escaped; for a log.
   public let detail: String
 
+  /// What had been agreed with the gateway by then, in one line for a log or a person; nil when nothing had.
+  public let agreed: String?
+
   /// The error of the negotiation; nil when the gateway was not reached.
   let code: SOCKSError.Code?
 
   init(
     _ reason: Reason, _ configuration: ProxyConnector.Configuration, request: SOCKSRequest? = nil,
-    replyCode: SOCKSReplyCode? = nil, detail: String = "", code: SOCKSError.Code? = nil
+    replyCode: SOCKSReplyCode? = nil, detail: String = "", code: SOCKSError.Code? = nil,
+    agreed: String? = nil
   ) {
     self.reason = reason
     self.gateway = configuration.gateway
     self.gatewayZone = configuration.gatewayZone
     self.service = configuration.targetName
+    self.usesClientKeytab = configuration.clientKeytab != nil
     self.request = request
     self.replyCode = replyCode
     self.detail = detail
     self.code = code
+    self.agreed = agreed
   }
 }
 

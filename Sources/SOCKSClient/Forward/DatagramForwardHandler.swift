@@ -47,7 +47,7 @@ final class DatagramForwardHandler: ChannelInboundHandler {
     self.source?.onDatagram = { [weak self] in self?.received($0) }
     self.source?.onDrop = { [weak self] reason in
       guard reason == .foreignSource else { return }
-      self?.warn("datagram refused: it is not known to be from a process of this user", context.eventLoop.now)
+      self?.warn(DatagramOwnerReader.refusal, context.eventLoop.now)
     }
     self.scheduleRound(context)
   }

@@ -12,7 +12,7 @@ public enum ProgramStatus: Int32, Hashable, Sendable, CaseIterable {
   case unavailable = 69
   /// An error of the program.
   case software = 70
-  /// The connection, or a standard stream, broke: the session was cut short.
+  /// The connection, or a standard stream, broke: the session ended prematurely.
   case inputOutput = 74
   /// It may work later: no answer in time, too busy, no Kerberos server.
   case temporary = 75

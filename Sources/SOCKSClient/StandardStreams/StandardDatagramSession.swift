@@ -1,6 +1,7 @@
 import NIOCore
 import NIOPosix
 import Platform
+import ProxySession
 public import SOCKSCore
 import Synchronization
 
@@ -56,7 +57,7 @@ public struct StandardDatagramSession: Sendable {
       throw StandardStreamSession.CutShort(description: "cannot write to standard output: \(words(for: error))")
     } catch {
       let detail = words(for: error)
-      throw StandardStreamSession.CutShort(description: "the session was cut short: \(escaped(detail))")
+      throw StandardStreamSession.CutShort(description: "the session ended prematurely: \(escaped(detail))")
     }
     let end = progress.state.withLock { $0 }
     if let error = end.inputFailure {
@@ -64,7 +65,7 @@ public struct StandardDatagramSession: Sendable {
     }
     guard end.hasFinished else {
       throw StandardStreamSession.CutShort(
-        description: "the session was cut short: the gateway has ended the association")
+        description: "the session ended prematurely: the gateway has ended the association")
     }
     return association.drops
   }

@@ -39,7 +39,7 @@ public struct StandardStreamSession: Sendable {
       streams = try StandardStreamCopy()
     } catch {
       try? await proxied.channel.close()
-      throw CutShort(description: "cannot make a socket: \(words(for: error))")
+      throw CutShort(description: "cannot open a socket: \(words(for: error))")
     }
     let copies = NIOThreadPool(numberOfThreads: 2)
     copies.start()
@@ -78,7 +78,7 @@ public struct StandardStreamSession: Sendable {
         try proxied.channel.pipeline.syncOperations.addHandler(relay.handler(for: .target))
         relay.begin(earlyData: ByteBuffer(), inputClosed: false)
       } catch {
-        failure.text = "the session was cut short: the gateway closed the connection"
+        failure.text = "the session ended prematurely: the gateway closed the connection"
         relay.end()
         local.close(promise: nil)
         proxied.channel.close(promise: nil)
@@ -103,7 +103,7 @@ extension StandardStreamSession {
       if let failure {
         self.problem = failure
       } else if let end = SessionEnd(cause), end.cause != .completed {
-        self.problem = "the session was cut short: \(escaped(ticket.explaining(end, now: now).detail))"
+        self.problem = "the session ended prematurely: \(escaped(ticket.explaining(end, now: now).detail))"
       }
     }
   }

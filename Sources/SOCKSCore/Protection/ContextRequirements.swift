@@ -73,7 +73,8 @@ public struct ContextRequirements: Hashable, Sendable {
     case 1...3: "of encryption type \(type) (DES)"
     case 16: "des3-cbc-sha1"
     case 23: "arcfour-hmac (RC4)"
-    default: "of encryption type \(type)"
+    default:  // A number without a name here.
+      "of encryption type \(type)"
     }
   }
 

@@ -24,7 +24,8 @@ struct EncryptedStreamRecognizer: Hashable, Sendable {
       switch first {
       case TLSRecordParser.firstOctet: self.state = .tls(TLSRecordParser())
       case SSHPacketParser.firstOctet: self.state = .ssh(SSHPacketParser())
-      default: self.state = .other
+      default:  // A protocol that is not known.
+        self.state = .other
       }
     }
     switch self.state {

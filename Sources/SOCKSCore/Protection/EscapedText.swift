@@ -5,12 +5,27 @@ public func escaped(_ text: some StringProtocol, limit: Int = 512) -> String {
   var result = ""
   for (count, scalar) in text.unicodeScalars.enumerated() {
     guard count < limit else { return result + "…" }
-    switch scalar.properties.generalCategory {
-    case .control, .format, .lineSeparator, .paragraphSeparator, .surrogate, .privateUse, .unassigned:
+    if scalar == "\\" {
+      result += "\\\\"
+    } else if isShown(scalar) {
+      result.unicodeScalars.append(scalar)
+    } else {
       result += "\\u{\(String(scalar.value, radix: 16))}"
-    default:
-      if scalar == "\\" { result += "\\\\" } else { result.unicodeScalars.append(scalar) }
     }
   }
   return result
+}
+
+private func isShown(_ scalar: Unicode.Scalar) -> Bool {
+  switch scalar.properties.generalCategory {
+  case .uppercaseLetter, .lowercaseLetter, .titlecaseLetter, .modifierLetter, .otherLetter, .nonspacingMark,
+    .spacingMark, .enclosingMark, .decimalNumber, .letterNumber, .otherNumber, .connectorPunctuation, .dashPunctuation,
+    .openPunctuation, .closePunctuation, .initialPunctuation, .finalPunctuation, .otherPunctuation, .mathSymbol,
+    .currencySymbol, .modifierSymbol, .otherSymbol, .spaceSeparator:
+    true
+  case .control, .format, .lineSeparator, .paragraphSeparator, .surrogate, .privateUse, .unassigned:
+    false
+  @unknown default:  // A category that this library's Unicode does not have.
+    false
+  }
 }

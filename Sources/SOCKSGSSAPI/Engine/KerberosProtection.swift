@@ -31,7 +31,7 @@ final class KerberosProtection: PerMessageProtection {
 
   func wrapDatagram(_ plaintext: ByteBuffer, sealed: Bool, into frames: inout EncapsulatedFrames) throws(SOCKSError) {
     guard plaintext.readableBytes <= self.session.maximumPlaintext(sealed: sealed) else {
-      throw SOCKSError(.valueOutOfRange, "a datagram of \(plaintext.readableBytes) octets does not fit a message")
+      throw SOCKSError(.valueOutOfRange, "a datagram of \(plaintext.readableBytes) bytes does not fit into a message")
     }
     self.pieces.removeAll(keepingCapacity: true)
     self.pieces.append(0..<plaintext.readableBytes)

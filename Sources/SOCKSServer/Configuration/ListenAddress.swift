@@ -18,7 +18,7 @@ public struct ListenAddress: Hashable, Sendable, CustomStringConvertible {
     let isBracketed = host.hasPrefix("[") && host.hasSuffix("]")
     if isBracketed { host = host.dropFirst().dropLast() }
     if !isBracketed, host.contains(":") {
-      throw ValueError("\(expectation); an IPv6 address stands in brackets")
+      throw ValueError("\(expectation); an IPv6 address is written in brackets")
     }
     if host.isEmpty || host == "*" {
       throw ValueError("\(expectation); to listen everywhere write 0.0.0.0 or [::]")
@@ -28,6 +28,14 @@ public struct ListenAddress: Hashable, Sendable, CustomStringConvertible {
     }
     guard let port = decimal(text[text.index(after: colon)...]).flatMap(UInt16.init(exactly:)) else {
       throw ValueError("\(expectation); a port is a number from 0 to 65535")
+    }
+    let (first, second) = (address.octets[0], address.octets[1])
+    if address.bitWidth == 128, first == 0xFE, second & 0xC0 == 0x80 {
+      throw ValueError("\(quoted(text)) is link-local, and needs an interface; listen on [::] or on another address")
+    }
+    let isMulticast = address.bitWidth == 128 ? first == 0xFF : (224...239).contains(first)
+    if isMulticast || address == .v4(0xFFFF_FFFF) {
+      throw ValueError("\(quoted(text)) is not the address of a host")
     }
     self.init(address: address, port: port)
   }

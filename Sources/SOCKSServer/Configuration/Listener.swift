@@ -8,14 +8,6 @@ public enum AuthenticationMethod: String, Hashable, Sendable, CaseIterable {
   case password
   /// No proof at all; a rule has to name such clients by the word `unauthenticated`.
   case none
-
-  var socksMethod: SOCKSMethod {
-    switch self {
-    case .gssapi: .gssapi
-    case .password: .usernamePassword
-    case .none: .noAuthentication
-    }
-  }
 }
 
 extension Configuration {

@@ -42,7 +42,7 @@ struct GatewaySurroundings: Sendable {
       acquireAcceptor: { pool, logger in
         let tokens = TokenEngine(kerberos.engine, restrictions: restrictions) { obstacle in
           logger.warning(
-            "a session stays with the system's library; further ones are not told of",
+            "a session stays with the system's library; further ones are not reported",
             metadata: ["detail": "\(obstacle)"])
         }
         let provider = try GSSAcceptorProvider(kerberos.acceptor, pool: pool, tokens: tokens) { warning in

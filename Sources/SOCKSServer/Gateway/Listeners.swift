@@ -41,7 +41,7 @@ final class Listeners: Sendable {
           }
           listeners.append((address, socket))
         } catch {
-          throw ListenError(address: address, reason: "\(error)")
+          throw ListenError(address: address, reason: words(forListening: error))
         }
       }
     } catch {
@@ -101,7 +101,8 @@ final class Listeners: Sendable {
           await listener.socket.loss().map {
             ListenError(
               address: listener.configured,
-              reason: "the system closed the listener, and it cannot be opened again: \($0.reason)")
+              reason: "the system closed the listener, and it cannot be opened again: \(words(forListening: $0.reason))"
+            )
           }
         }
       }
@@ -133,6 +134,6 @@ public struct ListenError: Error, Hashable, Sendable, CustomStringConvertible {
   public let reason: String
 
   public var description: String {
-    "cannot listen on \(self.address): \(self.reason) (is the port taken, or below 1024, or the address not this machine's?)"
+    "cannot listen on \(self.address): \(self.reason)"
   }
 }

@@ -53,7 +53,7 @@ final class NameLookup: Sendable {
     timer = eventLoop.assumeIsolated().scheduleTask(in: self.timeout) {
       settle(.failure(SessionEnd(.timeout(.resolve))))
     }
-    attempt.whenGivenUp { settle(.failure(SessionEnd(.connectionClosed, "the client has gone"))) }
+    attempt.whenGivenUp { settle(.failure(SessionEnd(.connectionClosed, "the client disconnected"))) }
     let begin = NIOLoopBound(
       {
         // Nobody may want it any more when its turn comes.

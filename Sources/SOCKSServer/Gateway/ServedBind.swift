@@ -37,7 +37,7 @@ final class ServedBind: ServedRequest {
     }
   }
 
-  private let request: SOCKSRequest
+  private let destination: SOCKSAddress
   /// The session lets go of this when its connection has closed.
   private let session: Session
   private let announce: (SOCKSAddress) -> Void
@@ -48,8 +48,8 @@ final class ServedBind: ServedRequest {
   private var timer: Scheduled<Void>?
 
   /// - Parameter announce: gives the first reply.
-  init(_ request: SOCKSRequest, of session: Session, announce: @escaping (SOCKSAddress) -> Void) {
-    self.request = request
+  init(_ destination: SOCKSAddress, of session: Session, announce: @escaping (SOCKSAddress) -> Void) {
+    self.destination = destination
     self.session = session
     self.announce = announce
   }
@@ -61,7 +61,7 @@ final class ServedBind: ServedRequest {
   func begin(answer: @escaping (Result<SOCKSAddress, SessionEnd>) -> Void) {
     self.answer = answer
     let target: RequestedTarget
-    switch self.session.access(.bind, to: self.request.destination) {
+    switch self.session.access(.bind, to: self.destination) {
     case .failure(let end): return self.finish(.failure(end))
     case .success(let requested): target = requested
     }
@@ -183,7 +183,7 @@ final class ServedBind: ServedRequest {
 
   // MARK: Relaying
 
-  func replied(_ start: ServedRequestStart) {
+  func replied(_ start: ServerNegotiationHandover) {
     guard case .connected(let connection) = self.state else { return self.session.channel.close(promise: nil) }
     let relay = self.session.makeRelay(under: connection.grant)
     self.state = .relaying(relay)

@@ -15,13 +15,13 @@ final class ServedConnect: ServedRequest {
     case ended
   }
 
-  private let request: SOCKSRequest
+  private let destination: SOCKSAddress
   /// The session lets go of this when its connection has closed.
   private let session: Session
   private var state: State = .ready
 
-  init(_ request: SOCKSRequest, of session: Session) {
-    self.request = request
+  init(_ destination: SOCKSAddress, of session: Session) {
+    self.destination = destination
     self.session = session
   }
 
@@ -30,7 +30,7 @@ final class ServedConnect: ServedRequest {
   }
 
   func begin(answer: @escaping (Result<SOCKSAddress, SessionEnd>) -> Void) {
-    switch self.session.access(.connect, to: self.request.destination) {
+    switch self.session.access(.connect, to: self.destination) {
     case .failure(let end): answer(.failure(end))
     case .success(let target): self.dial(target, answer)
     }
@@ -41,7 +41,7 @@ final class ServedConnect: ServedRequest {
     let attempt = DialAttempt(
       eventLoop: session.channel.eventLoop, identity: session.identity, descriptors: session.descriptors)
     self.state = .dialling(attempt)
-    let port = self.request.destination.port
+    let port = self.destination.port
     let connection = session.route(to: target, attempt: attempt).assumeIsolated()
       .flatMap { session.services.dialler.connect(to: $0, port: port, attempt: attempt) }
     connection.whenComplete { result in
@@ -64,7 +64,7 @@ final class ServedConnect: ServedRequest {
     answer(.success(target.localAddress.flatMap(SOCKSAddress.init) ?? .unspecified))
   }
 
-  func replied(_ start: ServedRequestStart) {
+  func replied(_ start: ServerNegotiationHandover) {
     guard case .connected(let connection) = self.state else { return self.session.channel.close(promise: nil) }
     let relay = self.session.makeRelay(under: connection.grant)
     self.state = .relaying(relay)

@@ -11,7 +11,7 @@ protocol ServedRequest: AnyObject {
   func begin(answer: @escaping (Result<SOCKSAddress, SessionEnd>) -> Void)
 
   /// The success reply is on its way: relaying begins.
-  func replied(_ start: ServedRequestStart)
+  func replied(_ start: ServerNegotiationHandover)
 
   /// Whether ``replied(_:)`` has led to a relay, which a stopping gateway lets go on.
   var isRelaying: Bool { get }
@@ -21,15 +21,4 @@ protocol ServedRequest: AnyObject {
 
   /// The connection is gone, or refused, before there was a relay: lets go of everything.
   func abandon()
-}
-
-/// What the negotiation hands over with a success reply.
-struct ServedRequestStart {
-  /// To be removed once the relay is in its place.
-  let handler: ServerNegotiationHandler
-  let context: ChannelHandlerContext
-  /// What the client sent behind its request.
-  let earlyData: ByteBuffer
-  /// The client has ended its stream behind it.
-  let inputClosed: Bool
 }

@@ -5,23 +5,27 @@ import SOCKSNIO
 
 /// How a client proves who it is, by whichever method.
 extension Session {
-  func negotiationSelected(_ method: SOCKSMethod) {
-    self.record.method = method
-  }
-
-  func negotiationReceivedCredential() { self.record.hasSentCredential = true }
-
-  func negotiationAgreed(_ agreed: AgreedProtection) {
-    self.record.level = agreed.level
-    self.record.compatibility = agreed.compatibility
-    self.established(agreed.attributes)
-  }
-
-  func negotiationProtects(by engine: String) { self.record.engine = engine }
-
-  func negotiationLeftUnprotected(_ session: UnprotectedSession) {
-    self.record.compatibility = session.compatibility
-    self.established(session.attributes)
+  func authenticated(_ client: AuthenticatedClient) {
+    switch client {
+    case .protected(let agreed, let engine):
+      self.record.level = agreed.level
+      self.record.compatibility = agreed.compatibility
+      self.record.engine = engine
+      self.established(agreed.attributes)
+    case .unprotected(let session):
+      self.record.compatibility = session.compatibility
+      self.established(session.attributes)
+    case .user(let name):
+      // An empty name was refused with its password.
+      self.services.trouble.passwordAccepted()
+      self.identity = UserName(name).map(Identity.user)
+      self.record.name = self.identity
+      self.countAuthenticated()
+    case .unauthenticated:
+      self.identity = .unauthenticated
+      self.record.name = .unauthenticated
+      self.countAuthenticated()
+    }
   }
 
   private func established(_ attributes: SecurityContextAttributes) {
@@ -36,31 +40,14 @@ extension Session {
     self.scheduleExpiry(attributes)
   }
 
-  func negotiationReceivedPassword(
-    _ request: UsernamePasswordRequest, completion: @escaping (PasswordOutcome) -> Void
-  ) {
+  func check(_ request: UsernamePasswordRequest, _ answer: PasswordAnswer) {
+    // Without a file the method is never offered.
+    guard let passwords = self.services.passwords else { return answer.finish(.notChecked) }
     let client: IPAddress? = if case .address(let address)? = self.record.client?.host { address } else { nil }
-    guard let passwords = self.services.passwords else {
-      // Never offered without a file; in the loop's next turn, as completions have to come.
-      return self.channel.eventLoop.assumeIsolated().execute { completion(.notChecked) }
-    }
     passwords.check(request, from: client, on: self.channel.eventLoop) { [weak self] verdict in
       // Before the machine ends, which knows only whether the password was looked at.
       if let self, let end = verdict.end { self.settle(end) }
-      completion(verdict.outcome)
+      answer.finish(verdict.outcome)
     }
-  }
-
-  func negotiationAuthenticated(username: [UInt8]?) {
-    guard let username else {
-      self.identity = .unauthenticated
-      self.record.name = .unauthenticated
-      return self.countAuthenticated()
-    }
-    // An empty name was refused with its password.
-    self.services.trouble.passwordAccepted()
-    self.identity = UserName(username).map(Identity.user)
-    self.record.name = self.identity
-    self.countAuthenticated()
   }
 }

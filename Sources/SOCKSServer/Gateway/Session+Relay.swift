@@ -19,7 +19,7 @@ extension Session {
   }
 
   /// Takes the negotiation's place in the client's pipeline, and relays between client and target.
-  func begin(_ relay: StreamRelaySession, _ start: ServedRequestStart, with target: any Channel) {
+  func begin(_ relay: StreamRelaySession, _ start: ServerNegotiationHandover, with target: any Channel) {
     do {
       let pipeline = start.context.pipeline.syncOperations
       try pipeline.addHandler(relay.handler(for: .client), position: .after(start.handler))

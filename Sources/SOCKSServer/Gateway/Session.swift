@@ -10,7 +10,7 @@ import SOCKSNIO
 ///
 /// What is done for a request is a ``ServedRequest``, one type for each command.
 final class Session: ServerNegotiationDelegate {
-  private enum State {
+  enum State {
     case negotiating
     /// The request is being carried out, or the relay that it led to runs.
     case serving(any ServedRequest)
@@ -19,7 +19,7 @@ final class Session: ServerNegotiationDelegate {
 
   let services: SessionServices
   let channel: any Channel
-  private var state: State = .negotiating
+  var state: State = .negotiating
   var record: SessionRecord
   /// Its place among the connections.
   let admission: AdmittedConnection
@@ -74,7 +74,7 @@ final class Session: ServerNegotiationDelegate {
   func settle(_ end: SessionEnd) {
     let end = end.during(self.phase)
     guard self.record.outcome.set(end) else { return }
-    self.admission.ended(end)
+    self.admission.ended(end, hasSentCredential: self.record.hasSentCredential)
     self.services.trouble.sessionEnded(end)
   }
 
@@ -104,68 +104,10 @@ final class Session: ServerNegotiationDelegate {
     self.channel.close(promise: nil)
   }
 
-  // MARK: Negotiation
-
-  func negotiationReceivedRequest(
-    _ request: SOCKSRequest, announcement: @escaping (SOCKSAddress) -> Void,
-    completion: @escaping (SOCKSReply) -> Void
-  ) {
-    self.record.target = request.destination
-    let served: any ServedRequest =
-      switch request.command {
-      case .connect: ServedConnect(request, of: self)
-      case .udpAssociate: ServedAssociation(request, of: self)
-      case .bind: ServedBind(request, of: self, announce: announcement)
-      default: UnservedRequest(request)
-      }
-    self.state = .serving(served)
-    // In the loop's next turn: completions may not come before this call has returned, and many failures are known at
-    // once.
-    self.channel.eventLoop.assumeIsolated().execute {
-      guard case .serving = self.state else { return }
-      let refuse: (SessionEnd) -> Void = { end in
-        self.settle(end)
-        completion(SOCKSReply(code: end.replyCode))
-      }
-      if let end = self.refusalByLimits { return refuse(end) }
-      served.begin { result in
-        switch result {
-        case .success(let bound): completion(SOCKSReply(code: .succeeded, bound: bound))
-        case .failure(let end): refuse(end)
-        }
-      }
-    }
-  }
-
-  /// Whether no target at all could be allowed to this client; what each one is, is not known yet.
-  func refusal(of command: AccessCommand) -> SessionEnd? {
-    guard let identity = self.identity, case .address(let client)? = self.record.client?.host,
-      self.services.policy.mayAllow(command, to: identity, from: client)
-    else {
-      return SessionEnd(.refused(.init(code: .noRule, text: "no rule allows \(command.rawValue) to this client")))
-    }
-    return nil
-  }
-
-  func negotiationSucceeded(
-    _ handler: ServerNegotiationHandler, context: ChannelHandlerContext, earlyData: ByteBuffer, inputClosed: Bool
-  ) {
-    guard case .serving(let request) = self.state else { return self.channel.close(promise: nil) }
-    request.replied(
-      ServedRequestStart(handler: handler, context: context, earlyData: earlyData, inputClosed: inputClosed))
-  }
-
-  func negotiationFailed(_ error: SOCKSError, phase: ServerNegotiation.Phase) {
-    self.record.serviceClaimed = error.serviceClaimed
-    // Of a refused request the reason has been given already.
-    self.settle(SessionEnd(error, from: .client, in: SessionPhase(phase)))
-    self.abandonRequest()
-  }
-
   // MARK: Endings
 
   /// Nothing becomes of the request: what there is of it goes.
-  private func abandonRequest() {
+  func abandonRequest() {
     guard case .serving(let request) = self.state, !request.isRelaying else { return }
     self.state = .ended
     request.abandon()

@@ -68,7 +68,7 @@ extension SessionEnd {
   }
 
   /// What this machine or this process has run out of.
-  private init?(shortage code: CInt) {
+  init?(shortage code: CInt) {
     switch code {
     case EMFILE, ENFILE: self.init(.limit(.descriptors))
     case ENOMEM, ENOBUFS: self.init(.limit(.memory))

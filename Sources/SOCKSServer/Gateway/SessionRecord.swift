@@ -105,8 +105,8 @@ struct SessionRecord {
   /// The client has neither authenticated nor tried to.
   var isAnonymous: Bool { !self.hasSentCredential && self.name == nil && self.attributes == nil }
 
-  /// Sessions that are the same to whoever reads the log.
-  var kind: String { "\(self.end.reason) \(self.end.phase?.rawValue ?? "") \(self.end.party.rawValue)" }
+  /// Sessions that are the same to anyone who reads the log.
+  var kind: String { self.end.kind }
 
   private static func name(ofEncryptionType type: Int32) -> String {
     switch type {

@@ -8,7 +8,7 @@ import SOCKSNIO
 /// What all sessions of a gateway share: one object, since each session would otherwise hold on to all of its parts.
 final class SessionServices: Sendable {
   /// For a client that is served as RFC 1961 says; ``negotiation(for:)`` makes the others' of it.
-  let negotiation: ServerNegotiation.Configuration
+  private let gss: GSSAcceptorSubnegotiation.Configuration
   /// Nil where no listener takes passwords.
   let passwords: PasswordCheck?
   let timeouts: NegotiationTimeouts
@@ -53,13 +53,10 @@ final class SessionServices: Sendable {
     let policy = AccessPolicy(rules: configuration.rules)
     let kerberos = configuration.kerberos
     let timeouts = configuration.timeouts
-    self.negotiation = ServerNegotiation.Configuration(
-      methods: [.gssapi],
-      gss: GSSAcceptorSubnegotiation.Configuration(
-        levels: Set(kerberos.levels),
-        requirements: .acceptor(servedNames: Set(kerberos.services), allowsAnonymous: policy.admitsAnonymous),
-        maximumRounds: kerberos.mechanisms.contains(.spnego) ? 5 : 1),
-      commands: [.connect, .bind, .udpAssociate])
+    self.gss = GSSAcceptorSubnegotiation.Configuration(
+      levels: Set(kerberos.levels),
+      requirements: .acceptor(servedNames: Set(kerberos.services), allowsAnonymous: policy.admitsAnonymous),
+      maximumRounds: kerberos.mechanisms.contains(.spnego) ? 5 : 1)
     self.passwords = passwords
     self.timeouts = NegotiationTimeouts(
       method: TimeAmount(timeouts.method), authentication: TimeAmount(timeouts.authentication),
@@ -99,16 +96,25 @@ final class SessionServices: Sendable {
 
   /// How the negotiation with a client runs that is served so.
   func negotiation(for service: ClientService) -> ServerNegotiation.Configuration {
-    var negotiation = self.negotiation
-    // Without a password file no password is right: the method is not offered.
-    negotiation.methods = service.methods.filter { $0 != .password || self.passwords != nil }.map(\.socksMethod)
-    negotiation.gss.compatibility = service.compatibility
-    if service.compatibility.contains(.unprotected), let servedNames = negotiation.gss.requirements.servedNames {
-      negotiation.gss.requirements = .acceptor(
-        servedNames: servedNames, allowsAnonymous: negotiation.gss.requirements.allowsAnonymous,
-        protectsMessages: false)
+    let methods = service.methods.compactMap { method -> ServerMethod? in
+      switch method {
+      case .gssapi: .gssapi(self.gss(for: service.compatibility))
+      // Without a password file no password is right: the method is not offered.
+      case .password: self.passwords == nil ? nil : .usernamePassword
+      case .none: .noAuthentication
+      }
     }
-    return negotiation
+    return ServerNegotiation.Configuration(methods: methods, commands: [.connect, .bind, .associate])
+  }
+
+  private func gss(for compatibility: Set<CompatibilitySwitch>) -> GSSAcceptorSubnegotiation.Configuration {
+    var gss = self.gss
+    gss.compatibility = compatibility
+    if compatibility.contains(.unprotected), let servedNames = gss.requirements.servedNames {
+      gss.requirements = .acceptor(
+        servedNames: servedNames, allowsAnonymous: gss.requirements.allowsAnonymous, protectsMessages: false)
+    }
+    return gss
   }
 }
 

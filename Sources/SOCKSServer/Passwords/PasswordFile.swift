@@ -34,7 +34,7 @@ public struct PasswordFile: Sendable {
         let line = try Self.read(octets)
         self.lines.append(Line(text: line.text, name: line.entry?.name))
         guard let (name, hash) = line.entry else { continue }
-        if let first = numbers[name] { throw ValueError("\(name) is here twice; the first is on line \(first)") }
+        if let first = numbers[name] { throw ValueError("\(name) appears twice; the first is on line \(first)") }
         numbers[name] = number
         self.hashes[name] = hash
       } catch {
@@ -64,7 +64,7 @@ public struct PasswordFile: Sendable {
     } catch {
       throw ValueError(
         error == .unusablePassword
-          ? "a password has 1 to 255 octets, and no NUL among them" : "there is no memory to hash the password in")
+          ? "a password has 1 to 255 bytes, none of them NUL" : "there is no memory to hash the password in")
     }
     let line = Line(text: "\(String(decoding: name.octets, as: UTF8.self)):\(hash.text)", name: name)
     if let index = self.lines.firstIndex(where: { $0.name == name }) {
@@ -94,7 +94,7 @@ public struct PasswordFile: Sendable {
       !first.properties.isWhitespace, !last.properties.isWhitespace
     else {
       throw ValueError(
-        "expected a name of 1 to 255 octets, without a colon and control characters, not beginning with # and with no "
+        "expected a name of 1 to 255 bytes, without a colon and control characters, not beginning with # and with no "
           + "space at its ends, not \(quoted(text))")
     }
     return name

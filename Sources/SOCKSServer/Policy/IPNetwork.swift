@@ -59,7 +59,7 @@ public struct IPNetwork: Hashable, Sendable, CustomStringConvertible {
 
   private func checked(_ address: IPAddress, text: String) throws(ValueError) -> IPNetwork {
     guard self.address == address else {
-      throw ValueError("\(text) has bits set behind its prefix; write \(self) for the network, or \(address) alone")
+      throw ValueError("\(text) has bits set beyond its prefix; write \(self) for the network, or \(address) alone")
     }
     return self
   }

@@ -13,15 +13,15 @@ import ThrowawayRealm
 
 struct Demo: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "See it work: a Kerberos realm, a gateway, a bridge and a web page, all thrown away at the end.",
+    abstract: "Demonstrate a Kerberos realm, a gateway, a bridge and a web page; everything is temporary.",
     discussion: """
       Makes a private MIT Kerberos realm in a temporary folder (nothing of this machine's Kerberos is touched), a user \
       with a ticket and a service with a key; starts the gateway, a bridge and a small web server on free ports of \
-      127.0.0.1; fetches a page through them, and shows what was agreed and what an eavesdropper saw. Then it stays up, \
-      for you to try. Needs krb5-kdc, krb5-admin-server, krb5-user and curl.
+      127.0.0.1; fetches a page through them, and shows what was negotiated and what an eavesdropper saw. Then it \
+      keeps running for you to try. Needs krb5-kdc, krb5-admin-server, krb5-user and curl.
       """)
 
-  @Flag(help: "End after the proof: status 0 when it held, 1 when it did not.")
+  @Flag(help: "Exit after the check: status 0 if it passed, 1 if it failed.")
   var once = false
 
   func run() async throws {

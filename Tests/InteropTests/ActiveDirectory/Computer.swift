@@ -55,7 +55,7 @@ struct Computer: Sendable {
 
   func changePassword() async throws {
     try await self.domain.order(
-      "password", ["name": .text(self.account), "password": .text("Throw-away \(UUID().uuidString)")])
+      "password", ["name": .text(self.account), "password": .text("Throwaway \(UUID().uuidString)")])
   }
 
   private var rules: [String] {

@@ -8,7 +8,7 @@ import Testing
 /// hosts file knows ``hosts`` as 127.0.0.1. It ends when this process does, however that ends, and takes its folder with it.
 struct DomainController: Sendable {
   static let realm = "AD.TEST"
-  static let password = "Throw-away 2"
+  static let password = "Throwaway 2"
   /// One for each gateway of the tests; ``Computer/add(to:services:enctypes:)`` hands them out.
   static let hosts = (1...40).map { "gw\($0).ad.test" }
 

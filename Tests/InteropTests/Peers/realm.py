@@ -1,4 +1,4 @@
-"""A throw-away MIT realm in a temporary folder, for the peers' own test."""
+"""A throwaway MIT realm in a temporary folder, for the peers' own test."""
 
 import os
 import shutil

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""The peers' own test, Python against Python on a throw-away realm. Exits with 1 when anything fails.
+"""The peers' own test, Python against Python on a throwaway realm. Exits with 1 when anything fails.
 
 `--full` adds the transfer of 1 GiB both ways; `--only WORD` runs the groups whose name holds the word."""
 

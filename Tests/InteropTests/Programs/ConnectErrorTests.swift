@@ -20,7 +20,7 @@ extension ProgramTests {
           garter, 77, "Kerberos does not know the service rcmd/elsewhere.test", "try --service socks")
         // The realm knows it, the gateway does not serve it.
         garter.options = ["--service", "host"]
-        try await self.expect(garter, 77, "refused the authentication as host/localhost")
+        try await self.expect(garter, 77, "refused the authentication for host/localhost")
         let record = try await gateway.sessions(4).last
         #expect(record?.reason == "service-not-served")
         #expect(record?.metadata["service_claimed"] == "host/localhost@GARTER.TEST", "\(String(describing: record))")

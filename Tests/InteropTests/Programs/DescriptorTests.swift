@@ -145,6 +145,36 @@ extension ProgramTests {
       }
     }
 
+    /// The resolver calls a name that it cannot ask for unknown: the client must not hear that.
+    @Test(.timeLimit(.minutes(1))) func aNameThatCannotBeAskedForIsNotUnknown() async throws {
+      let rules = [#"{allow: [connect], principals: [unauthenticated], to: ["*"]}"#]
+      let program = """
+        import socket, sys
+        with socket.create_connection(("127.0.0.1", int(sys.argv[1])), 5) as s:
+            s.settimeout(20)
+            s.sendall(b"\\5\\1\\0")
+            assert s.recv(2) == b"\\5\\0"
+            print("ready", flush=True)
+            sys.stdin.readline()
+            s.sendall(b"\\5\\1\\0\\3\\x0cdead.invalid\\0\\x50")
+            print(s.recv(4).hex(), flush=True)
+        """
+      let configuration = GatewayConfiguration(listener: ["methods: [none]"], rules: rules)
+      try await Gateway.run(configuration) { gateway in
+        let port = String(gateway.address.drop { $0 != ":" }.dropFirst())
+        let client = try await Child.start(["/usr/bin/python3", "-c", program, port])
+        #expect(try await client.output.next(within: .seconds(20)) == "ready")
+        try await self.withoutDescriptors("\(gateway.child.processIdentifier)") {
+          client.send("go")
+          let answer = try await client.output.next(within: .seconds(20))
+          #expect(answer == "05010001")
+        }
+        let record = try await gateway.sessions(1).first
+        #expect(record?.reason == "no-descriptors")
+        await client.abandon()
+      }
+    }
+
     // MARK: Listeners that the system closes
 
     private func fault(_ child: Child, at address: String, _ options: [String] = []) async throws -> Child {

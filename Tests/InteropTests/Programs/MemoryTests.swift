@@ -54,12 +54,14 @@ extension ProgramTests {
       }
     }
 
-    /// Associations that have relayed the largest datagrams, and rest: at the gateway and at the bridge.
-    @Test(.timeLimit(.minutes(5))) func associationsThatAreIdleAgain() async throws {
+    /// Associations that have relayed the largest datagrams, or one small one, and rest: at the gateway and at the bridge.
+    @Test(.timeLimit(.minutes(5)), arguments: [(datagrams: 16, octets: 60_000), (datagrams: 1, octets: 1_000)])
+    func associationsThatAreIdleAgain(datagrams: Int, octets: Int) async throws {
       try await self.withCrowd { crowd, gateway, bridge in
         func associate(_ count: Int) async throws {
           try await crowd.perform([
-            "associate": .integer(count), "to": .text(bridge.address), "datagrams": 16, "octets": 60_000,
+            "associate": .integer(count), "to": .text(bridge.address), "datagrams": .integer(datagrams),
+            "octets": .integer(octets),
           ])
         }
         try await associate(20)

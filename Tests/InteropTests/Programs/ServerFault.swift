@@ -65,11 +65,11 @@ struct ServerFault: Sendable, CustomStringConvertible {
   private typealias Outcome = (status: Int32, words: String?, output: String)
 
   private static let late: Outcome = (75, "timed out waiting for", "")
-  private static let refused: Outcome = (77, "refused the authentication as socks/localhost", "")
+  private static let refused: Outcome = (77, "refused the authentication for socks/localhost", "")
   private static let levelRefused: Outcome = (76, "the gateway refused protection level", "")
   private static let failed: Outcome = (77, "Kerberos authentication to socks/localhost failed", "")
   private static let ended: Outcome = (74, "ended the connection before it was established", "")
-  private static let violated: Outcome = (76, "does not speak RFC 1961 as it should", "")
+  private static let violated: Outcome = (76, "violates RFC 1961", "")
   private static let complete: Outcome = (0, nil, Self.messages(9))
   private static let empty: Outcome = (0, nil, "")
 
@@ -87,12 +87,12 @@ struct ServerFault: Sendable, CustomStringConvertible {
     case ("type-1", "auth"), ("type-2", "level"): return self.late
     // The system's library says so by itself; with the engine it is the number that tells.
     case ("twice", "reply") where Programs.engine == "system":
-      return (74, "the session was cut short: the library reports a duplicate token", "")
-    case ("twice", "reply"): return (74, "the session was cut short: a token came late or a second time", "")
-    case ("abort", "data"): return (74, "the session was cut short: the peer sent an abort in the data phase", "")
-    case ("repeated", "data"): return (74, "the session was cut short", self.messages(1))
-    case ("repeated-later", "data"): return (74, "the session was cut short", self.messages(3))
-    case (_, "data"): return (74, "the session was cut short", "")
+      return (74, "the session ended prematurely: the library reports a duplicate token", "")
+    case ("twice", "reply"): return (74, "the session ended prematurely: a token came late or a second time", "")
+    case ("abort", "data"): return (74, "the session ended prematurely: the peer sent an abort in the data phase", "")
+    case ("repeated", "data"): return (74, "the session ended prematurely", self.messages(1))
+    case ("repeated-later", "data"): return (74, "the session ended prematurely", self.messages(3))
+    case (_, "data"): return (74, "the session ended prematurely", "")
     case ("close", _), ("reset", _): return self.ended
     case ("abort", "method"): return self.violated
     case ("abort", "level"), ("abort-open", "level"): return self.levelRefused

@@ -72,7 +72,7 @@ final class Room {
       && octets.withUnsafeBytes { unsafe Self.same($0, UnsafeRawBufferPointer(rebasing: memory[range])) }
   }
 
-  /// Quicker than going through elements where nothing is optimised.
+  /// Quicker than going through elements where nothing is optimized.
   private static func same(_ one: UnsafeRawBufferPointer, _ other: UnsafeRawBufferPointer) -> Bool {
     guard one.count == other.count else { return false }
     var offset = 0

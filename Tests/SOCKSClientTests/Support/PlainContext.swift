@@ -19,19 +19,21 @@ final class PlainEstablishment: ContextEstablishment {
     self.firstToken = firstToken
   }
 
-  func step(_ token: ByteBuffer?, completion: @escaping (EstablishmentStep) -> Void) {
-    let step: EstablishmentStep
+  func step(_ token: ByteBuffer?, completion: @escaping Completion) {
+    let result: ContextStepResult
+    var protection: PlainProtection?
     if let failure = self.failure {
-      step = .failed(failure)
+      result = .failed(failure)
     } else if let token {
       let isLast = token == ByteBuffer(string: "answer")
       var attributes = Self.attributes
       if !self.ordered { attributes.services.remove(.sequence) }
-      step = .complete(attributes, token: isLast ? nil : ByteBuffer(string: "answer"), PlainProtection())
+      result = .complete(attributes, token: isLast ? nil : ByteBuffer(string: "answer"))
+      protection = PlainProtection()
     } else {
-      step = .continueNeeded(token: self.firstToken)
+      result = .continueNeeded(token: self.firstToken)
     }
-    self.eventLoop.assumeIsolated().execute { completion(step) }
+    self.eventLoop.assumeIsolated().execute { [protection] in completion(result, protection) }
   }
 
   static let attributes = SecurityContextAttributes(

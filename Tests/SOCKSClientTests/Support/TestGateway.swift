@@ -38,7 +38,7 @@ final class TestGateway: Sendable {
   private let asked: Requests
 
   /// Those that have come so far.
-  var requests: [SOCKSRequest] { self.asked.all }
+  var requests: [(command: ServedCommand, destination: SOCKSAddress)] { self.asked.all }
 
   var address: SOCKSAddress {
     SOCKSAddress(.v4(0x7F00_0001), port: UInt16(clamping: self.listener.localAddress?.port ?? 0))
@@ -78,9 +78,11 @@ final class TestGateway: Sendable {
 }
 
 private final class Requests: Sendable {
-  private let requests = Mutex<[SOCKSRequest]>([])
-  var all: [SOCKSRequest] { self.requests.withLock { $0 } }
-  func add(_ request: SOCKSRequest) { self.requests.withLock { $0.append(request) } }
+  typealias Request = (command: ServedCommand, destination: SOCKSAddress)
+
+  private let requests = Mutex<[Request]>([])
+  var all: [Request] { self.requests.withLock { $0 } }
+  func add(_ request: Request) { self.requests.withLock { $0.append(request) } }
 }
 
 private final class Connection: ServerNegotiationDelegate {
@@ -103,68 +105,63 @@ private final class Connection: ServerNegotiationDelegate {
     let eventLoop = self.channel.eventLoop
     let handler = ServerNegotiationHandler(
       configuration: ServerNegotiation.Configuration(
-        methods: [.gssapi],
-        gss: GSSAcceptorSubnegotiation.Configuration(
-          levels: levels, requirements: .acceptor(servedNames: ["socks"])),
-        commands: [.connect, .bind, .udpAssociate]),
+        methods: [.gssapi(.init(levels: levels, requirements: .acceptor(servedNames: ["socks"])))],
+        commands: [.connect, .bind, .associate]),
       timeouts: Self.timeouts, selective: .always,
       establishment: { PlainEstablishment(on: eventLoop) }, delegate: self)
     try self.channel.pipeline.syncOperations.addHandler(handler)
     self.channel.closeFuture.assumeIsolated().whenComplete { _ in withExtendedLifetime(self) {} }
   }
 
-  func negotiationAgreed(_ agreed: AgreedProtection) {}
-
-  func negotiationReceivedRequest(
-    _ request: SOCKSRequest, announcement: @escaping (SOCKSAddress) -> Void,
-    completion: @escaping (SOCKSReply) -> Void
-  ) {
-    self.asked.add(request)
-    let behaviour = self.behaviour
-    self.channel.eventLoop.assumeIsolated().execute {
-      if case .datagrams(let trick) = behaviour, request.command == .udpAssociate {
-        return TestRelay.make(trick, control: self.channel) { relay in
-          self.relay = relay
-          completion(SOCKSReply(code: .succeeded, bound: relay.bound))
-        }
-      }
-      if case .refuse(let code) = behaviour {
-        return completion(SOCKSReply(code: code))
-      }
-      var bound = TestGateway.bound
-      if case .unspecifiedAddress = behaviour { bound = SOCKSAddress(.v4(0), port: 4711) }
-      guard request.command == .bind else { return completion(SOCKSReply(code: .succeeded, bound: bound)) }
-      announcement(bound)
-      self.sendSecondReply(completion)
+  func negotiation(_ event: ServerNegotiationEvent) {
+    switch event {
+    case .receivedRequest(let command, let destination, let answer):
+      self.asked.add((command, destination))
+      self.channel.eventLoop.assumeIsolated().execute { self.serve(command, answer) }
+    case .succeeded(let handover): self.succeeded(handover)
+    case .selected, .receivedCredential, .receivedPassword, .authenticated, .failed: break
     }
   }
 
-  func negotiationSucceeded(
-    _ handler: ServerNegotiationHandler, context: ChannelHandlerContext, earlyData: ByteBuffer, inputClosed: Bool
-  ) {
-    if let relay = self.relay { return relay.begin(handler) }
+  private func serve(_ command: ServedCommand, _ answer: RequestAnswer) {
+    if case .datagrams(let trick) = self.behaviour, command == .associate {
+      return TestRelay.make(trick, control: self.channel) { relay in
+        self.relay = relay
+        answer.finish(SOCKSReply(code: .succeeded, bound: relay.bound))
+      }
+    }
+    if case .refuse(let code) = self.behaviour {
+      return answer.finish(SOCKSReply(code: code))
+    }
+    var bound = TestGateway.bound
+    if case .unspecifiedAddress = self.behaviour { bound = SOCKSAddress(.v4(0), port: 4711) }
+    guard command == .bind else { return answer.finish(SOCKSReply(code: .succeeded, bound: bound)) }
+    answer.announce(bound)
+    self.sendSecondReply(answer)
+  }
+
+  private func succeeded(_ handover: ServerNegotiationHandover) {
+    if let relay = self.relay { return relay.begin(handover.handler) }
     do {
-      try context.pipeline.syncOperations.addHandler(EchoHandler(self.behaviour))
+      try handover.context.pipeline.syncOperations.addHandler(EchoHandler(self.behaviour))
     } catch {
-      return context.close(promise: nil)
+      return handover.context.close(promise: nil)
     }
-    if earlyData.readableBytes > 0 { context.fireChannelRead(NIOAny(earlyData)) }
-    context.pipeline.syncOperations.removeHandler(handler, promise: nil)
+    if handover.earlyData.readableBytes > 0 { handover.context.fireChannelRead(NIOAny(handover.earlyData)) }
+    handover.context.pipeline.syncOperations.removeHandler(handover.handler, promise: nil)
   }
 
-  func negotiationFailed(_ error: SOCKSError, phase: ServerNegotiation.Phase) {}
-
-  private func sendSecondReply(_ completion: (SOCKSReply) -> Void) {
+  private func sendSecondReply(_ answer: RequestAnswer) {
     let reply = SOCKSReply(code: .succeeded, bound: TestGateway.peer)
     switch self.behaviour {
     case .noPeer: break
-    case .refusePeer(let code): completion(SOCKSReply(code: code))
+    case .refusePeer(let code): answer.finish(SOCKSReply(code: code))
     case .clearSecondReply:
       var octets = ByteBuffer()
       reply.encode(into: &octets)
       let layer = try? self.channel.pipeline.syncOperations.context(handlerType: EncapsulationHandler.self)
       layer?.writeAndFlush(NIOAny(octets), promise: nil)
-    default: completion(reply)
+    default: answer.finish(reply)
     }
   }
 }

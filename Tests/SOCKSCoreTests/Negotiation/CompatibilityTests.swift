@@ -59,7 +59,7 @@ import Testing
       for switches in [[], [.nec], [.unprotected], Self.everySwitch] as [Set<CompatibilitySwitch>] {
         for isEstablished in [false, true] {
           var machine = ServerNegotiation(
-            configuration: .init(methods: [.gssapi], gss: .serving(compatibility: switches)))
+            configuration: .init(methods: [.gssapi(.serving(compatibility: switches))]))
           var buffer = ByteBuffer(0x05, 0x01, 0x01)
           _ = machine.receivedOctets(&buffer)
           if isEstablished {
@@ -89,7 +89,7 @@ import Testing
   /// A cut-off request keeps the machine waiting, and the request's deadline runs.
   @Test func everyTruncationOfARequestInClearWaits() {
     for length in 1..<SOCKSRequest.connectOctets.count {
-      var driver = ServerDriver(.init(methods: [.gssapi], gss: .serving(compatibility: [.unprotected])))
+      var driver = ServerDriver(.init(methods: [.gssapi(.serving(compatibility: [.unprotected]))]))
       driver.receive([0x05, 0x01, 0x01] + [0x01, 0x01, 0x00, 0x02, 0x43, 0x01])
       _ = driver.takeOutputs()
       driver.receive(Array(SOCKSRequest.connectOctets[..<length]))
@@ -191,7 +191,7 @@ import Testing
   @Test func everyTruncationOfALevelInClearWaits() {
     let message: [UInt8] = [0x01, 0x02, 0x00, 0x01, 0x02]
     for length in 0..<message.count {
-      var driver = ServerDriver(.init(methods: [.gssapi], gss: .serving(compatibility: [.nec])))
+      var driver = ServerDriver(.init(methods: [.gssapi(.serving(compatibility: [.nec]))]))
       driver.receive([0x05, 0x01, 0x01] + [0x01, 0x01, 0x00, 0x02, 0x43, 0x01])
       _ = driver.takeOutputs()
       driver.receive(Array(message[..<length]))

@@ -4,7 +4,7 @@ import Testing
 @testable import SOCKSCore
 
 @Suite struct ForeignProtocolTests {
-  static let configuration = ServerNegotiation.Configuration(methods: [.gssapi], gss: .serving())
+  static let configuration = ServerNegotiation.Configuration(methods: [.gssapi(.serving())])
 
   static let beginnings: [([UInt8], ForeignProtocol)] = [
     (Array("GET http://example.com/ HTTP/1.1\r\n".utf8), .http),

@@ -4,51 +4,60 @@ import Testing
 
 /// RFC 1928 section 3, and what comes right after for each method.
 @Suite struct MethodChoiceTests {
-  static func answer(_ methods: [SOCKSMethod], to offer: [UInt8]) -> ServerNegotiation.Action {
-    var machine = ServerNegotiation(configuration: .init(methods: methods, gss: .serving()))
+  static func answer(_ methods: [ServerMethod], to offer: [UInt8]) -> ServerNegotiation.Action {
+    var machine = ServerNegotiation(configuration: .init(methods: methods))
     var buffer = ByteBuffer(bytes: [0x05, UInt8(offer.count)] + offer)
     return machine.receivedOctets(&buffer)
   }
 
   @Test(
     arguments: [
-      ([.gssapi], [0x01], 0x01),
-      ([.gssapi], [0x00, 0x01, 0x02], 0x01),
+      ([.gssapi(.serving())], [0x01], 0x01),
+      ([.gssapi(.serving())], [0x00, 0x01, 0x02], 0x01),
       // The server's order decides, not the client's.
-      ([.gssapi, .usernamePassword], [0x02, 0x01], 0x01),
-      ([.usernamePassword, .gssapi], [0x01, 0x02], 0x02),
-      ([.noAuthentication, .gssapi], [0x01, 0x00], 0x00),
-      ([.gssapi, .noAuthentication], [0x00], 0x00),
-    ] as [([SOCKSMethod], [UInt8], UInt8)])
-  func theServersOrderDecides(methods: [SOCKSMethod], offer: [UInt8], answer: UInt8) {
-    #expect(Self.answer(methods, to: offer) == .send(ByteBuffer(0x05, answer)))
+      ([.gssapi(.serving()), .usernamePassword], [0x02, 0x01], 0x01),
+      ([.usernamePassword, .gssapi(.serving())], [0x01, 0x02], 0x02),
+      ([.noAuthentication, .gssapi(.serving())], [0x01, 0x00], 0x00),
+      ([.gssapi(.serving()), .noAuthentication], [0x00], 0x00),
+    ] as [([ServerMethod], [UInt8], UInt8)])
+  func theServersOrderDecides(methods: [ServerMethod], offer: [UInt8], answer: UInt8) {
+    let selection = ByteBuffer(0x05, answer)
+    let expected: ServerNegotiation.Action =
+      switch answer {
+      case 0x00: .selectNoAuthentication(answer: selection)
+      case 0x01: .select(.gssapi, answer: selection)
+      default: .select(.usernamePassword, answer: selection)
+      }
+    #expect(Self.answer(methods, to: offer) == expected)
   }
 
   @Test(
     arguments: [
-      ([.gssapi], [0x00]), ([.gssapi], [0x00, 0x02]), ([.gssapi], [0xff]), ([], [0x00, 0x01, 0x02]),
-      // A method that the machine cannot carry out is never chosen: it would be a way around authentication.
-      ([SOCKSMethod(rawValue: 0x03)], [0x03]), ([.noneAcceptable], [0xff]), ([SOCKSMethod(rawValue: 0x80)], [0x80]),
-    ] as [([SOCKSMethod], [UInt8])])
-  func noneIsAcceptable(methods: [SOCKSMethod], offer: [UInt8]) {
+      ([.gssapi(.serving())], [0x00]), ([.gssapi(.serving())], [0x00, 0x02]), ([.gssapi(.serving())], [0xff]),
+      ([], [0x00, 0x01, 0x02]),
+    ] as [([ServerMethod], [UInt8])])
+  func noneIsAcceptable(methods: [ServerMethod], offer: [UInt8]) {
     #expect(
       Self.answer(methods, to: offer) == .refuse(answer: ByteBuffer(0x05, 0xff), SOCKSError(.noAcceptableMethod)))
   }
 
   @Test func anOfferOfNothingIsAnsweredToo() {
     #expect(
-      Self.answer([.gssapi], to: []) == .refuse(answer: ByteBuffer(0x05, 0xff), SOCKSError(.malformedMessage)))
+      Self.answer([.gssapi(.serving())], to: [])
+        == .refuse(answer: ByteBuffer(0x05, 0xff), SOCKSError(.malformedMessage)))
   }
 
+  /// Whatever a client offers, only method X'00' leads to a request at once.
   @Test func noMethodLeadsPastAuthentication() {
-    for method in UInt8.min...UInt8.max {
-      let methods = [SOCKSMethod(rawValue: method)]
-      var machine = ServerNegotiation(configuration: .init(methods: methods, gss: .serving()))
-      var offer = ByteBuffer(0x05, 0x01, method)
-      _ = machine.receivedOctets(&offer)
-      var request = ByteBuffer(bytes: SOCKSRequest.connectOctets)
-      let action = machine.receivedOctets(&request)
-      #expect((action == .serve(.connect)) == (method == 0x00), "method \(method)")
+    for method in [ServerMethod].all {
+      for offered in UInt8.min...UInt8.max {
+        var machine = ServerNegotiation(configuration: .init(methods: [method]))
+        var offer = ByteBuffer(0x05, 0x01, offered)
+        _ = machine.receivedOctets(&offer)
+        var request = ByteBuffer(bytes: SOCKSRequest.connectOctets)
+        let action = machine.receivedOctets(&request)
+        #expect((action == .serve(.connect)) == (method == .noAuthentication && offered == 0x00), "\(offered)")
+      }
     }
   }
 
@@ -78,10 +87,9 @@ import Testing
   }
 
   @Test func onlyConfiguredCommandsAreServed() {
-    let served: Set<SOCKSCommand> = [.connect, .udpAssociate]
+    let served: Set<ServedCommand> = [.connect, .associate]
     for command in UInt8.min...UInt8.max {
-      var machine = ServerNegotiation(
-        configuration: .init(methods: [.noAuthentication], gss: .serving(), commands: served))
+      var machine = ServerNegotiation(configuration: .init(methods: [.noAuthentication], commands: served))
       var buffer = ByteBuffer(bytes: [0x05, 0x01, 0x00, 0x05, command] + SOCKSRequest.connectOctets.dropFirst(2))
       _ = machine.receivedOctets(&buffer)
       let action = machine.receivedOctets(&buffer)
@@ -103,7 +111,7 @@ import Testing
       ("05 01 01", "01", .malformedMessage), ("04", "01", .wrongVersion),
     ] as [(String, String, SOCKSError.Code)])
   func aBadRequestIsAnswered(request: String, reply: String, code: SOCKSError.Code) {
-    var machine = ServerNegotiation(configuration: .init(methods: [.noAuthentication], gss: .serving()))
+    var machine = ServerNegotiation(configuration: .init(methods: [.noAuthentication]))
     var buffer = ByteBuffer(bytes: [UInt8](hex: "05 01 00" + request))
     _ = machine.receivedOctets(&buffer)
     let answer = ByteBuffer(bytes: [UInt8](hex: "05 \(reply) 00 01 00000000 0000"))

@@ -17,7 +17,7 @@ import Testing
     ) {
       self.server = ServerDriver(
         .init(
-          methods: [.gssapi], gss: .serving(levels: allowed, maximumRounds: serverRounds), commands: [.connect, .bind]),
+          methods: [.gssapi(.serving(levels: allowed, maximumRounds: serverRounds))], commands: [.connect, .bind]),
         context: context)
       self.client = ClientDriver(
         .init(
@@ -197,7 +197,7 @@ import Testing
   func aPasswordOpensOrCloses(isCorrect: Bool, chunk: Int) throws {
     let request = try UsernamePasswordRequest(
       username: Array("alice".utf8), password: Array((isCorrect ? "secret" : "wrong").utf8))
-    var server = ServerDriver(.init(methods: [.usernamePassword], gss: .serving()))
+    var server = ServerDriver(.init(methods: [.usernamePassword]))
     var client = ClientDriver(.init(authentication: .usernamePassword(request), request: .connect))
     client.connect()
     for _ in 0..<4 {

@@ -186,7 +186,7 @@ import Testing
 
     init(_ switches: Set<CompatibilitySwitch> = []) {
       self.switches = switches
-      self.driver = ServerDriver(.init(methods: [.gssapi], gss: .serving(compatibility: switches)))
+      self.driver = ServerDriver(.init(methods: [.gssapi(.serving(compatibility: switches))]))
     }
 
     /// Sends one message; false when the machine and the table differ.

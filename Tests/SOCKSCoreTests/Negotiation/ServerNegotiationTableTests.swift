@@ -42,7 +42,7 @@ import Testing
   static let token = ByteBuffer(0x60)
 
   static func machine(in state: State) -> ServerNegotiation {
-    var methods: [SOCKSMethod] = [.gssapi, .usernamePassword, .noAuthentication]
+    var methods: [ServerMethod] = .all
     let path: [Event]
     let agreement: [Event] = [.offer, .token, .stepCompletes, .level, .levelUnwrapped, .levelWrapped]
     switch state {
@@ -73,8 +73,7 @@ import Testing
     case .abandonedBind: path = agreement + [.bind, .deadline]
     case .abandonedListening: path = agreement + [.bind, .listens, .deadline]
     }
-    var machine = ServerNegotiation(
-      configuration: .init(methods: methods, gss: .serving(), commands: [.connect, .bind]))
+    var machine = ServerNegotiation(configuration: .init(methods: methods, commands: [.connect, .bind]))
     if methods == [.usernamePassword] {
       var offer = ByteBuffer(0x05, 0x01, 0x02)
       _ = machine.receivedOctets(&offer)
@@ -119,7 +118,7 @@ import Testing
       .refuse(answer: ByteBuffer(bytes: [UInt8](hex: hex)), SOCKSError(code))
     }
     func abort(_ code: SOCKSError.Code) -> Action { refuse("01ff", code) }
-    func send(_ hex: String) -> Action { .send(ByteBuffer(bytes: [UInt8](hex: hex))) }
+    func octets(_ hex: String) -> ByteBuffer { ByteBuffer(bytes: [UInt8](hex: hex)) }
     func generalFailure(_ code: SOCKSError.Code) -> Action { refuse("05 01 00 01 00000000 0000", code) }
 
     switch state {
@@ -130,9 +129,9 @@ import Testing
       switch event {
       case .nothing: return .readMore
       // A BIND request begins like an offer of methods X'00' and X'01'.
-      case .offer, .bind: return send("05 01")
+      case .offer, .bind: return .select(.gssapi, answer: octets("05 01"))
       // The first three octets of a CONNECT request are an offer of method X'00'.
-      case .request: return send("05 00")
+      case .request: return .selectNoAuthentication(answer: octets("05 00"))
       case .token, .level, .abort, .password: return .close(SOCKSError(.foreignProtocol))
       case .version4: return refuse("00 5b 0000 00000000", .foreignProtocol)
       case .deadline:
@@ -160,7 +159,7 @@ import Testing
       case (_, .nothing), (_, .offer), (_, .token), (_, .level), (_, .abort), (_, .password), (_, .request),
         (_, .bind), (_, .version4):
         return .wait
-      case (.stepping, .stepCompletes): return send("01 01 0001 60")
+      case (.stepping, .stepCompletes): return .send(octets("01 01 0001 60"))
       case (.stepping, .stepFails): return abort(.contextFailed)
       case (.unwrapping, .levelUnwrapped): return .wrapProtectionLevel(0x02)
       case (.unwrapping, .levelUnwrapFails), (.wrapping, .levelWrapFails): return abort(.protectionFailed)
@@ -193,7 +192,7 @@ import Testing
     case .checkingPassword:
       switch event {
       case .nothing, .offer, .token, .level, .abort, .password, .request, .bind, .version4: return .wait
-      case .passwordCorrect: return send("01 00")
+      case .passwordCorrect: return .accept(username: [0x62, 0x6f, 0x62], answer: octets("01 00"))
       case .passwordWrong: return refuse("01 01", .passwordRefused)
       case .deadline: return refuse("01 01", .timedOut)
       default: return .close(SOCKSError(.internalError))
@@ -204,7 +203,7 @@ import Testing
       case .nothing: return .readMore
       case .request: return .serve(.connect)
       case .bind: return .serve(.bind)
-      // As a request its reserved octet is X'01'.
+      // As a request its reserved byte is X'01'.
       case .offer: return generalFailure(.malformedMessage)
       case .token, .level, .abort, .password, .version4: return generalFailure(.wrongVersion)
       case .deadline: return .close(SOCKSError(.timedOut))
@@ -223,7 +222,7 @@ import Testing
     case .servingBind:
       switch event {
       case .nothing, .offer, .token, .level, .abort, .password, .request, .bind, .version4: return .wait
-      case .listens: return send("05 00 00 01 cb007106 07d0")
+      case .listens: return .announce(reply: octets("05 00 00 01 cb007106 07d0"))
       case .requestFails: return refuse("05 05 00 01 00000000 0000", .requestRefused)
       case .deadline: return .close(SOCKSError(.timedOut))
       // A success, too: the client would take its address for the one that is listened on.
@@ -266,7 +265,8 @@ import Testing
       }
     case .leaveUnprotected:
       Issue.record("a session in clear without the switch")
-    case .send, .stepContext, .unwrapProtectionLevel, .wrapProtectionLevel, .protect, .checkPassword, .serve, .relay:
+    case .select, .selectNoAuthentication, .send, .stepContext, .unwrapProtectionLevel, .wrapProtectionLevel, .protect,
+      .checkPassword, .accept, .serve, .announce, .relay:
       break
     }
   }
@@ -293,5 +293,23 @@ import Testing
     let answer = ByteBuffer(bytes: [UInt8](hex: "05 01 00 01 00000000 0000"))
     #expect(machine.receivedOctets(&buffer) == .refuse(answer: answer, SOCKSError(.unexpectedMessage)))
     #expect(machine.phase == .ended)
+  }
+
+  /// The end of a client's stream, with nothing in the buffer or the beginning of a message; and whether a client that
+  /// leaves has been kept waiting by this side.
+  @Test(arguments: State.allCases, [0, 1])
+  func everyStateAnswersTheEndOfTheStream(state: State, unread: Int) {
+    for hasBeenSlow in [false, true] {
+      var machine = Self.machine(in: state)
+      let phase = machine.phase
+      let isAuthenticating = phase == .authentication || phase == .level
+      let departure: SOCKSError.Code = hasBeenSlow && isAuthenticating ? .stepTimedOut : .connectionClosed
+      #expect(machine.departure(hasBeenSlow: hasBeenSlow).code == departure)
+      let code = unread == 0 || state == .listening ? departure : .truncated
+      var reference = machine
+      let action = machine.inputEnded(unread: unread, hasBeenSlow: hasBeenSlow)
+      #expect(action == reference.interrupted(SOCKSError(code)))
+      #expect(machine.phase == .ended)
+    }
   }
 }

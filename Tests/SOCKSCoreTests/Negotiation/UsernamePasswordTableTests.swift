@@ -24,7 +24,7 @@ import Testing
     case (.awaitingRequest, .correct), (.awaitingRequest, .wrong), (.checking, .request):
       .fail(SOCKSError(.internalError))
     case (.awaitingRequest, .deadline): .fail(SOCKSError(.timedOut))
-    case (.checking, .correct): .accept(.success)
+    case (.checking, .correct): .accept(username: [0x61], .success)
     case (.checking, .wrong): .refuse(.failure, SOCKSError(.passwordRefused))
     case (.checking, .deadline): .refuse(.failure, SOCKSError(.timedOut))
     case (.accepted, _), (.refused, _), (.abandoned, _), (.ended, _): .discard

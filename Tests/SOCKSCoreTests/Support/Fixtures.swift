@@ -54,3 +54,19 @@ extension SOCKSReply {
   /// `05 00 00 01 cb007105 0438`
   static let successOctets: [UInt8] = [0x05, 0x00, 0x00, 0x01, 0xcb, 0x00, 0x71, 0x05, 0x04, 0x38]
 }
+
+extension [ServerMethod] {
+  /// In this order.
+  static let all: Self = [.gssapi(.serving()), .usernamePassword, .noAuthentication]
+}
+
+extension ServerNegotiation.Action {
+  /// The requests of these tests have one destination.
+  static func serve(_ command: ServedCommand) -> Self {
+    .serve(command, destination: SOCKSRequest.connect.destination)
+  }
+}
+
+extension PeerOutput {
+  static func served(_ command: ServedCommand) -> Self { .served(command, SOCKSRequest.connect.destination) }
+}

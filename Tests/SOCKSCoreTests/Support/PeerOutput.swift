@@ -7,7 +7,7 @@ enum PeerOutput: Hashable {
   /// The plaintext of one message sent through the protection.
   case protected([UInt8])
   /// A request that was carried out (server).
-  case served(SOCKSRequest)
+  case served(ServedCommand, SOCKSAddress)
   /// The first of two replies that the caller got (client).
   case announced
   /// A reply that the caller got (client).

@@ -66,7 +66,8 @@ struct ServerDriver {
     switch action {
     case .readMore, .wait, .discard:
       return false
-    case .send(let octets):
+    case .send(let octets), .select(_, let octets), .selectNoAuthentication(let octets), .accept(_, let octets),
+      .announce(let octets):
       self.send(octets)
       return true
     case .stepContext(let token):
@@ -88,11 +89,13 @@ struct ServerDriver {
       return true
     case .checkPassword(let request):
       return self.run(self.machine.passwordChecked(request.password == Array("secret".utf8) ? .correct : .refused))
-    case .serve(let request):
-      self.outputs.append(.served(request))
+    case .serve(let command, let destination):
+      self.outputs.append(.served(command, destination))
+      switch command {
       // The second reply is the test's.
-      if request.command == .bind { return self.run(self.machine.announced(SOCKSReply.success.bound)) }
-      return self.run(self.machine.requestFinished(.success))
+      case .bind: return self.run(self.machine.announced(SOCKSReply.success.bound))
+      case .connect, .associate: return self.run(self.machine.requestFinished(.success))
+      }
     case .relay(let reply):
       self.send(reply)
       self.isRelaying = true

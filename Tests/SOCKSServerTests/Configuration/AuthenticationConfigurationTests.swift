@@ -76,11 +76,11 @@ import Testing
         "methods is an empty list; write at least one entry, for example [gssapi]"
       ),
       ("{address: 127.0.0.1:1, methods: [kerberos]}", "expected one of gssapi, password, none, not \"kerberos\""),
-      ("{address: 127.0.0.1:1, methods: [gssapi, gssapi]}", "methods[1] is here twice"),
+      ("{address: 127.0.0.1:1, methods: [gssapi, gssapi]}", "methods[1] appears twice"),
       ("{address: 127.0.0.1:1, methods: gssapi}", "methods: expected a list such as [gssapi]"),
       ("{address: 127.0.0.1:1, clients: [{methods: [gssapi]}]}", "the key listen[0].clients[0].from is missing"),
       ("{address: 127.0.0.1:1, clients: [{from: [x]}]}", "expected an address or a network"),
-      ("{address: 127.0.0.1:1, clients: [{from: [10.0.0.1/8]}]}", "has bits set behind its prefix"),
+      ("{address: 127.0.0.1:1, clients: [{from: [10.0.0.1/8]}]}", "has bits set beyond its prefix"),
       (
         "{address: 127.0.0.1:1, clients: [{from: ['::1'], compatibility: [level0]}]}",
         "expected one of unprotected, nec, not \"level0\""
@@ -133,10 +133,10 @@ import Testing
   @Test(
     arguments: [
       ("{address: 192.0.2.1:1, methods: [gssapi, none]}", ["without authentication (none)"]),
-      ("{address: 0.0.0.0:1, methods: [password]}", ["in clear (RFC 1929)"]),
+      ("{address: 0.0.0.0:1, methods: [password]}", ["unencrypted (RFC 1929)"]),
       (
         "{address: '[2001:db8::1]:1', methods: [none, password]}",
-        ["without authentication (none)", "in clear (RFC 1929)"]
+        ["without authentication (none)", "unencrypted (RFC 1929)"]
       ),
       ("{address: 192.0.2.1:1, clients: [{from: ['::/0'], methods: [none]}]}", ["without authentication (none)"]),
       (

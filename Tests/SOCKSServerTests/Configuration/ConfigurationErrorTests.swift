@@ -84,7 +84,7 @@ private let commands = AccessCommand.allCases.map(\.rawValue).joined(separator: 
         garterd.yaml:12:18: rules[0].principals[0]: expected a principal such as alice@EXAMPLE.COM or */admin@EXAMPLE.COM, user:NAME, anonymous or unauthenticated, not "alice"
               principals: [alice]
                            ^
-        garterd.yaml:13:10: rules[0].to[0]: 10.0.0.1/8 has bits set behind its prefix; write 10.0.0.0/8 for the network, or 10.0.0.1 alone
+        garterd.yaml:13:10: rules[0].to[0]: 10.0.0.1/8 has bits set beyond its prefix; write 10.0.0.0/8 for the network, or 10.0.0.1 alone
               to: ["10.0.0.1/8"]
                    ^
         garterd.yaml:14:13: rules[0].ports[0]: expected a port from 1 to 65535, or a range such as 8000-8100, not "70000"
@@ -145,7 +145,7 @@ private let commands = AccessCommand.allCases.map(\.rawValue).joined(separator: 
     ),
     (
       "{address: '::1:1080'}",
-      "1:20: listen[0].address: expected an address and a port such as 127.0.0.1:1080 or [::1]:1080; an IPv6 address stands in brackets"
+      "1:20: listen[0].address: expected an address and a port such as 127.0.0.1:1080 or [::1]:1080; an IPv6 address is written in brackets"
     ),
     (
       "{address: ':1080'}",
@@ -181,7 +181,7 @@ private let commands = AccessCommand.allCases.map(\.rawValue).joined(separator: 
     ),
     (
       "{address: '127.0.0.1:1'}, {address: '127.0.0.1:1'}",
-      "1:46: listen[1].address: 127.0.0.1:1 is here twice; the first is on line 1"
+      "1:46: listen[1].address: 127.0.0.1:1 appears twice; the first is on line 1"
     ),
     ("", "1:9: listen is an empty list; write at least one entry, for example [{address: 127.0.0.1:1080}]"),
   ])
@@ -204,7 +204,7 @@ private let commands = AccessCommand.allCases.map(\.rawValue).joined(separator: 
       "keytab: /k, services: [socks/host]",
       "2:35: kerberos.services[0]: expected a service such as socks, without host and realm, not \"socks/host\""
     ),
-    ("keytab: /k, services: [a, b, a]", "2:41: kerberos.services[2] is here twice; the first is on line 2, column 35"),
+    ("keytab: /k, services: [a, b, a]", "2:41: kerberos.services[2] appears twice; the first is on line 2, column 35"),
     (
       "keytab: /k, services: [a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p,q]",
       "2:34: kerberos.services has 17 entries; at most 16 are taken"
@@ -223,7 +223,7 @@ private let commands = AccessCommand.allCases.map(\.rawValue).joined(separator: 
     ),
     (
       "keytab: /k, levels: [integrity, integrity]",
-      "2:44: kerberos.levels[1] is here twice; the first is on line 2, column 33"
+      "2:44: kerberos.levels[1] appears twice; the first is on line 2, column 33"
     ),
     (
       "keytab: /k, replay_cache: cache",
@@ -266,7 +266,7 @@ private let commands = AccessCommand.allCases.map(\.rawValue).joined(separator: 
     ("limits: {connections: 0}", "4:23: limits.connections: expected a whole number from 1 to 1000000, not \"0\""),
     (
       "limits: {relay_buffer: 1KB}",
-      "4:24: limits.relay_buffer: expected a number of octets such as 65536, 64KiB or 1MiB, not \"1KB\""
+      "4:24: limits.relay_buffer: expected a number of bytes such as 65536, 64KiB or 1MiB, not \"1KB\""
     ),
     ("limits: {relay_buffer: 1KiB}", "4:24: limits.relay_buffer: expected a size from 64KiB to 64MiB, not \"1KiB\""),
     ("limits: {relay-buffer: 1MiB}", "4:10: unknown key \"relay-buffer\" in limits; did you mean relay_buffer?"),
@@ -284,7 +284,7 @@ private let commands = AccessCommand.allCases.map(\.rawValue).joined(separator: 
     ("penalties: {maximum: 0s}", "4:22: penalties.maximum: expected 1s to 1d, not \"0s\""),
     (
       "penalties: {minimum: 20s, maximum: 10s}",
-      "4:12: penalties: minimum is longer than maximum, so that nobody would ever be shut out"
+      "4:12: penalties: minimum is longer than maximum, so nobody would ever be blocked"
     ),
     ("penalties: {addresses: 0}", "4:24: penalties.addresses: expected a whole number from 1 to 1000000, not \"0\""),
     ("penalties: {timeouts: 1s}", "4:13: unknown key \"timeouts\" in penalties; did you mean timeout?"),
@@ -368,7 +368,7 @@ private let commands = AccessCommand.allCases.map(\.rawValue).joined(separator: 
     ("deny: [connect], to: []", "3:31: rules[0].to is an empty list; write at least one entry, for example [\"*\"]"),
     (
       "deny: [connect], to: ['10.*']",
-      "3:32: rules[0].to[0]: expected *, a name such as example.com or *.example.com, an address or a network, not \"10.*\": the host name holds '*', which no host name has"
+      "3:32: rules[0].to[0]: expected *, a name such as example.com or *.example.com, an address or a network, not \"10.*\": the host name contains '*', which no host name has"
     ),
     (
       "deny: [connect], to: ['127.1']",

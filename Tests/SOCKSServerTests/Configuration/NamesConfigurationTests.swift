@@ -39,7 +39,7 @@ import Testing
       ("names: {search: []}", "names.search is an empty list"), ("names: {search: [a..b]}", "empty label"),
       ("names: {search: ['*.test']}", "expected a domain"), ("names: {search: [10.0.0.1]}", "expected a domain"),
       ("names: {search: [a.1]}", "neither a name nor"), ("names: {search: ['☃']}", "no ASCII form"),
-      ("names: {search: [a.test, A.test.]}", "is here twice"), ("names: {serach: [a.test]}", "did you mean search?"),
+      ("names: {search: [a.test, A.test.]}", "appears twice"), ("names: {serach: [a.test]}", "did you mean search?"),
       ("names: {search: [a, b, c, d, e, f, g, h, i]}", "at most 8"), ("names: {search: corp.test}", "expected a list"),
     ])
   func wrongDomainsAreRefused(section: String, message: String) {
@@ -75,7 +75,34 @@ import Testing
   @Test func aMappedListenerIsFoundTwice() {
     #expect {
       try Self.reading(listen: #"[{address: "127.0.0.1:1080"}, {address: "[::ffff:127.0.0.1]:1080"}]"#)
-    } throws: { "\($0)".contains("is here twice") }
+    } throws: { "\($0)".contains("appears twice") }
+  }
+
+  /// What the system would refuse at the start.
+  @Test(
+    arguments: [
+      (#"[{address: "0.0.0.0:1080"}, {address: "127.0.0.1:1080"}]"#, "covered by 0.0.0.0:1080"),
+      (#"[{address: "127.0.0.1:1080"}, {address: "0.0.0.0:1080"}]"#, "0.0.0.0:1080 covers 127.0.0.1:1080"),
+      (#"[{address: "[::]:1080"}, {address: "[::1]:1080"}]"#, "covered by [::]:1080"),
+      (#"[{address: "[fe80::1]:1080"}]"#, "link-local"),
+      (#"[{address: "224.0.0.1:1080"}]"#, "not the address of a host"),
+      (#"[{address: "[ff02::1]:1080"}]"#, "not the address of a host"),
+      (#"[{address: "255.255.255.255:1080"}]"#, "not the address of a host"),
+    ])
+  func listenersThatCannotBeOpenedAreFound(listen: String, problem: String) {
+    #expect {
+      try Self.reading(listen: listen)
+    } throws: { "\($0)".contains(problem) }
+  }
+
+  @Test(arguments: [
+    #"[{address: "0.0.0.0:1080"}, {address: "127.0.0.1:1081"}]"#,
+    #"[{address: "0.0.0.0:0"}, {address: "127.0.0.1:0"}]"#,
+    #"[{address: "[::]:1080"}, {address: "127.0.0.1:1080"}]"#,
+    #"[{address: "127.0.0.1:1080"}, {address: "127.0.0.2:1080"}]"#,
+  ])
+  func listenersSideBySideAreTaken(listen: String) throws {
+    _ = try Self.reading(listen: listen)
   }
 
   @Test(
@@ -83,11 +110,12 @@ import Testing
       (#"[{address: "[::]:1080"}]"#, true), (#"[{address: "0.0.0.0:1080"}, {address: "[::]:1080"}]"#, false),
       (#"[{address: "[::]:1080"}, {address: "0.0.0.0:1080"}]"#, false),
       (#"[{address: "[::]:1080"}, {address: "0.0.0.0:1081"}]"#, true), (#"[{address: "0.0.0.0:1080"}]"#, false),
+      (#"[{address: "[::]:1080"}, {address: "127.0.0.1:1080"}]"#, false),
       (#"[{address: "[::1]:1080"}]"#, false),
     ])
   func theIPv6WildcardAloneIsWarnedOf(listen: String, isWarned: Bool) throws {
     let warnings = try Self.reading(listen: listen).warnings.map(\.message)
-    #expect(warnings.contains { $0.contains("clients of IPv6 only") && $0.contains("0.0.0.0:1080") } == isWarned)
+    #expect(warnings.contains { $0.contains("IPv6 clients only") && $0.contains("0.0.0.0:1080") } == isWarned)
   }
 
   /// A principal as the log and klist show it, between double quotes.

@@ -288,7 +288,7 @@ import Testing
         #expect(try await second.receive()[1] == 0x01)
         await second.peer.close()
         #expect(try await gateway.log.next()["reason"] == "no-ports")
-        // The port is free when the peer has come, and when the client has gone.
+        // The port is free when the peer has come, and when the client disconnected.
         if round % 2 == 0 {
           let peer = try await Peer.connect(to: SOCKSAddress(.v4(0x7f00_0001), port: port))
           _ = try await client.receiveReply()

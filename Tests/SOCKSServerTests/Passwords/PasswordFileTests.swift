@@ -38,7 +38,7 @@ import Testing
       problems.map { $0.prefix { $0 != " " } }
         == ["passwords:2:1:", "passwords:3:1:", "passwords:4:1:", "passwords:5:1:", "passwords:6:1:", "passwords:7:1:"])
     #expect(problems[0] == "passwords:2:1: expected NAME:HASH, a comment behind #, or nothing")
-    #expect(problems[2] == "passwords:4:1: alice is here twice; the first is on line 1")
+    #expect(problems[2] == "passwords:4:1: alice appears twice; the first is on line 1")
     #expect(problems[3].contains("carol") && problems[3].contains("garterd passwd"))
   }
 

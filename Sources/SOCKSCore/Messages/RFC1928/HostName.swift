@@ -34,7 +34,8 @@ public struct HostName: Hashable, Sendable, CustomStringConvertible {
       case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"),
         UInt8(ascii: "_"):
         bytes.append(byte)
-      default: throw MalformedName(text, .character(byte))
+      default:  // A byte that no host name has.
+        throw MalformedName(text, .character(byte))
       }
       label += 1
       guard label <= Self.maximumLabelLength else { throw MalformedName(text, .labelTooLong) }

@@ -115,7 +115,7 @@ extension IPAddress {
         number = number * 10 + UInt32(octet - UInt8(ascii: "0"))
         guard number <= 255 else { return nil }
         digits += 1
-      default:
+      default:  // No character of an IPv4 address.
         return nil
       }
     }
@@ -169,7 +169,8 @@ extension IPAddress {
       case UInt8(ascii: "0")...UInt8(ascii: "9"): digit = octet - UInt8(ascii: "0")
       case UInt8(ascii: "a")...UInt8(ascii: "f"): digit = octet - UInt8(ascii: "a") + 10
       case UInt8(ascii: "A")...UInt8(ascii: "F"): digit = octet - UInt8(ascii: "A") + 10
-      default: return nil
+      default:  // No hexadecimal digit.
+        return nil
       }
       value = value << 4 | UInt64(digit)
     }
@@ -200,7 +201,8 @@ extension IPAddress {
     switch octets.count {
     case 4: self = .v4(octets.reduce(0) { $0 << 8 | UInt32($1) })
     case 16: self = .v6(high: integer(octets.prefix(8)), low: integer(octets.dropFirst(8)))
-    default: return nil
+    default:  // No family has addresses of this length.
+      return nil
     }
   }
 }

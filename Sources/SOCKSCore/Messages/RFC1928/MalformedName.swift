@@ -36,10 +36,10 @@ extension MalformedName: CustomStringConvertible {
     case .emptyLabel: "the host name has an empty label (two dots in a row, or one at the beginning)"
     case .labelTooLong: "the host name has a label of more than \(HostName.maximumLabelLength) bytes"
     case .character(UInt8(ascii: "%")):
-      "the host name holds '%'; SOCKS has no place for the zone of an address, and no name has that character"
+      "the host name contains '%'; SOCKS has no place for the zone of an address, and no name has that character"
     case .character(let byte) where (0x21...0x7E).contains(byte):
-      "the host name holds '\(Character(Unicode.Scalar(byte)))', which no host name has"
-    case .character(let byte): "the host name holds the byte \(hexadecimal(byte)), which no host name has"
+      "the host name contains '\(Character(Unicode.Scalar(byte)))', which no host name has"
+    case .character(let byte): "the host name contains the byte \(hexadecimal(byte)), which no host name has"
     case .notUTF8: "the host name is not UTF-8"
     case .noASCIIForm(let words): "the host name has no ASCII form (IDNA): \(words)"
     }

@@ -53,7 +53,7 @@ extension SOCKSAddress {
       guard let length: UInt8 = buffer.readInteger() else { return nil }
       guard let octets = buffer.readBytes(length: Int(length)) else { return nil }
       host = SOCKSHost(nameField: octets)
-    default:
+    default:  // An address type that RFC 1928 does not have.
       throw SOCKSError(.unsupportedAddressType, "address type \(hexadecimal(type))")
     }
     guard let port: UInt16 = buffer.readInteger() else { return nil }
@@ -71,7 +71,8 @@ extension SOCKSAddress {
     case AddressType.name:
       guard let length: UInt8 = buffer.getInteger(at: buffer.readerIndex + 1) else { return nil }
       return 1 + 1 + Int(length) + 2
-    default: throw SOCKSError(.unsupportedAddressType, "address type \(hexadecimal(type))")
+    default:  // An address type that RFC 1928 does not have.
+      throw SOCKSError(.unsupportedAddressType, "address type \(hexadecimal(type))")
     }
   }
 

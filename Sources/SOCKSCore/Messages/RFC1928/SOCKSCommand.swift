@@ -15,7 +15,8 @@ extension SOCKSCommand: CustomStringConvertible {
     case .connect: "connect"
     case .bind: "bind"
     case .udpAssociate: "udp-associate"
-    default: "command-\(self.rawValue)"
+    default:  // Unknown on the wire.
+      "command-\(self.rawValue)"
     }
   }
 }

@@ -15,10 +15,8 @@ public enum SOCKSHost: Hashable, Sendable {
   ///
   /// - Throws: `malformedName` for a text that is neither.
   public init(_ text: String) throws(SOCKSError) {
-    switch SOCKSHost(nameField: text.utf8) {
-    case .malformed(let name): throw SOCKSError(name)
-    case let host: self = host
-    }
+    self = SOCKSHost(nameField: text.utf8)
+    if case .malformed(let name) = self { throw SOCKSError(name) }
   }
 
   /// The host that a name field names. Some clients send literals as names, with a final dot or in the brackets that URLs
@@ -55,7 +53,7 @@ public enum SOCKSHost: Hashable, Sendable {
       guard text.count == bytes.count else { return nil }
       if text.last == UInt8(ascii: ".") { text.removeLast() }
       return IPAddress(literal: text)
-    default:
+    default:  // A byte that begins no address.
       return nil
     }
   }
@@ -64,7 +62,7 @@ public enum SOCKSHost: Hashable, Sendable {
   public func isSame(as other: SOCKSHost) -> Bool {
     switch (self, other) {
     case (.name(let mine), .name(let theirs)): mine.bytes == theirs.bytes
-    default: self == other
+    case (.name, _), (.address, _), (.unconverted, _), (.malformed, _): self == other
     }
   }
 }

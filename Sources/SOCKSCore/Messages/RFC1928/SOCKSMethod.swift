@@ -21,7 +21,8 @@ extension SOCKSMethod: CustomStringConvertible {
     case .gssapi: "gssapi"
     case .usernamePassword: "password"
     case .noneAcceptable: "none-acceptable"
-    default: "method-\(self.rawValue)"
+    default:  // Unknown on the wire.
+      "method-\(self.rawValue)"
     }
   }
 }

@@ -28,7 +28,8 @@ extension SOCKSReplyCode: CustomStringConvertible {
     case .ttlExpired: "TTL expired"
     case .commandNotSupported: "command not supported"
     case .addressTypeNotSupported: "address type not supported"
-    default: "unassigned reply code \(self.rawValue)"
+    default:  // Unknown on the wire.
+      "unassigned reply code \(self.rawValue)"
     }
   }
 }

@@ -22,7 +22,7 @@ public struct SOCKSRequest: Hashable, Sendable {
     guard let reserved: UInt8 = reading.readInteger() else { return nil }
     // "Fields marked RESERVED (RSV) must be set to X'00'."
     guard reserved == 0x00 else {
-      throw SOCKSError(.malformedMessage, "the request's reserved octet is \(hexadecimal(reserved))")
+      throw SOCKSError(.malformedMessage, "the request's reserved byte is \(hexadecimal(reserved))")
     }
     guard let destination = try SOCKSAddress.read(from: &reading) else { return nil }
     buffer = reading

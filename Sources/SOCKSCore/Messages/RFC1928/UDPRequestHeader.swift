@@ -13,14 +13,14 @@ public struct UDPRequestHeader: Hashable, Sendable {
 
   /// Reads the header of a whole datagram and leaves its data in the buffer.
   ///
-  /// - Throws: `malformedMessage` when the datagram ends inside the header or its reserved octets are not zero;
+  /// - Throws: `malformedMessage` when the datagram ends inside the header or its reserved bytes are not zero;
   ///   `unsupportedAddressType`.
   public static func decode(from datagram: inout ByteBuffer) throws(SOCKSError) -> Self {
     var reading = datagram
     guard let (reserved, fragment) = reading.readMultipleIntegers(as: (UInt16, UInt8).self),
       let destination = try SOCKSAddress.read(from: &reading)
     else { throw SOCKSError(.malformedMessage, "the datagram ends inside its header") }
-    guard reserved == 0x0000 else { throw SOCKSError(.malformedMessage, "the datagram's reserved octets are not zero") }
+    guard reserved == 0x0000 else { throw SOCKSError(.malformedMessage, "the datagram's reserved bytes are not zero") }
     datagram = reading
     return Self(fragment: fragment, destination: destination)
   }
@@ -41,7 +41,7 @@ public struct UDPRequestHeader: Hashable, Sendable {
     guard let (reserved, fragment) = reading.readMultipleIntegers(as: (UInt16, UInt8).self),
       let length = try SOCKSAddress.length(in: reading), let destination = reading.readSlice(length: length)
     else { throw SOCKSError(.malformedMessage, "the datagram ends inside its header") }
-    guard reserved == 0x0000 else { throw SOCKSError(.malformedMessage, "the datagram's reserved octets are not zero") }
+    guard reserved == 0x0000 else { throw SOCKSError(.malformedMessage, "the datagram's reserved bytes are not zero") }
     datagram = reading
     return (fragment, destination)
   }

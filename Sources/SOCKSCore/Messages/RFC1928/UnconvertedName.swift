@@ -7,10 +7,11 @@ public struct UnconvertedName: Hashable, Sendable {
   ///
   /// - Parameter ascii: A-labels and ASCII labels, as the library gives them.
   public func host(converted ascii: String) -> SOCKSHost {
-    switch SOCKSHost(nameField: ascii.utf8) {
+    let host = SOCKSHost(nameField: ascii.utf8)
+    return switch host {
     case .unconverted: .malformed(MalformedName(self.text.utf8, .noASCIIForm("the conversion left other characters")))
     case .malformed(let name): .malformed(MalformedName(self.text.utf8, name.reason))
-    case let host: host
+    case .address, .name: host
     }
   }
 }

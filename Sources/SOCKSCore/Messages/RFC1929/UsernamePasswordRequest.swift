@@ -11,7 +11,7 @@ public struct UsernamePasswordRequest: Hashable, Sendable {
   /// - Throws: `valueOutOfRange` for a field of more than 255 octets.
   public init(username: [UInt8], password: [UInt8]) throws(SOCKSError) {
     guard username.count <= 255, password.count <= 255 else {
-      throw SOCKSError(.valueOutOfRange, "a user name and a password have at most 255 octets")
+      throw SOCKSError(.valueOutOfRange, "a user name and a password have at most 255 bytes")
     }
     self.username = username
     self.password = password

@@ -17,7 +17,7 @@ public enum GSSMessageHeader: Hashable, Sendable {
     let start = buffer.readerIndex + offset
     guard let version: UInt8 = buffer.getInteger(at: start) else { return nil }
     guard version != SOCKSVersion.socks5 else {
-      throw SOCKSError(.unprotectedRequest, "a SOCKS message in clear came instead of a GSS-API message")
+      throw SOCKSError(.unprotectedRequest, "an unprotected SOCKS message arrived instead of a GSS-API message")
     }
     try SOCKSVersion.check(version, is: SOCKSVersion.gssapi, in: "the GSS-API message")
     guard let typeOctet: UInt8 = buffer.getInteger(at: start + 1) else { return nil }
@@ -55,7 +55,7 @@ public enum GSSMessageHeader: Hashable, Sendable {
 
   private static func checkedLength(_ tokenLength: Int) throws(SOCKSError) -> UInt16 {
     guard tokenLength > 0, let length = UInt16(exactly: tokenLength) else {
-      throw SOCKSError(.protectionFailed, "a token of \(tokenLength) octets does not fit a message")
+      throw SOCKSError(.protectionFailed, "a token of \(tokenLength) bytes does not fit into a message")
     }
     return length
   }

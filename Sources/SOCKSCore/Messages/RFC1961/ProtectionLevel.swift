@@ -42,7 +42,8 @@ extension ProtectionLevel: CustomStringConvertible {
     case "integrity", "1": self = .integrity
     case "confidentiality", "2": self = .confidentiality
     case "selective", "3": self = .selective
-    default: return nil
+    default:  // A word that is no level.
+      return nil
     }
   }
 }

@@ -28,7 +28,7 @@ struct AuthenticationWarnings {
     }
     if everywhere.contains(where: { $0.methods.contains(.password) }) {
       warnings.append(
-        "\(listener.address) takes passwords from every network, and they cross it in clear (RFC 1929); "
+        "\(listener.address) accepts passwords from every network, and they cross it unencrypted (RFC 1929); "
           + "allow them to networks that you trust, under clients")
     }
     for word in CompatibilitySwitch.allCases where everywhere.contains(where: { $0.compatibility.contains(word) }) {

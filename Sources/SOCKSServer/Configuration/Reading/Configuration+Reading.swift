@@ -1,4 +1,5 @@
 import Platform
+import SOCKSCore
 import ProxySession
 
 extension Configuration {
@@ -100,18 +101,33 @@ extension Configuration {
   ) -> [(listener: Listener, place: YAMLPlace)]? {
     let example = "[{address: 127.0.0.1:1080}]"
     guard let items = reader.items(node, path, example: example, limit: maximumListeners) else { return nil }
-    var places: [ListenAddress: YAMLPlace] = [:]
+    var known: [(address: ListenAddress, place: YAMLPlace)] = []
     return items.enumerated().compactMap { index, item -> (Listener, YAMLPlace)? in
       let path = "\(path)[\(index)]"
       guard let listener = Listener(item, path, reader: reader) else { return nil }
       let address = listener.address
       let place = item.place(ofKey: "address")
-      if address.port != 0, let first = places[address] {
-        reader.report("\(path).address: \(address) is here twice; the first is on line \(first.line)", at: place)
+      if let problem = Self.conflict(of: address, with: known) {
+        reader.report("\(path).address: \(problem)", at: place)
       }
-      places[address] = places[address] ?? place
+      known.append((address, place))
       return (listener, item.place)
     }
+  }
+
+  /// Why the system would not let both be listened on.
+  private static func conflict(
+    of address: ListenAddress, with known: [(address: ListenAddress, place: YAMLPlace)]
+  ) -> String? {
+    guard address.port != 0 else { return nil }
+    for (other, place) in known where other.port == address.port {
+      if other == address { return "\(address) appears twice; the first is on line \(place.line)" }
+      guard other.address.bitWidth == address.address.bitWidth else { continue }
+      // A listener on every address of a family leaves no port for another of that family.
+      if other.address.isUnspecified { return "\(address) is covered by \(other) on line \(place.line): remove it" }
+      if address.address.isUnspecified { return "\(address) covers \(other) on line \(place.line): remove that one" }
+    }
+    return nil
   }
 
   private static func readRules(

@@ -86,7 +86,7 @@ final class ConfigurationReader {
       }
       if let first = places[element] {
         report(
-          "\(path)[\(index)] is here twice; the first is on line \(first.line), column \(first.column)", at: item.place)
+          "\(path)[\(index)] appears twice; the first is on line \(first.line), column \(first.column)", at: item.place)
         isWhole = false
       }
       places[element] = places[element] ?? item.place

@@ -24,7 +24,7 @@ extension Configuration.Penalties {
         }
       }.map { penalties.exempt = $0 }
       if penalties.minimum > penalties.maximum {
-        reader.report("\(path): minimum is longer than maximum, so that nobody would ever be shut out", at: keys.place)
+        reader.report("\(path): minimum is longer than maximum, so nobody would ever be blocked", at: keys.place)
       }
       return true
     }

@@ -47,7 +47,7 @@ struct SizeText {
       }
     // At most nine digits, times 2^30: fits into 64 bits.
     guard let number = decimal(digits), let unit else {
-      throw ValueError("expected a number of octets such as 65536, 64KiB or 1MiB, not \(quoted(text))")
+      throw ValueError("expected a number of bytes such as 65536, 64KiB or 1MiB, not \(quoted(text))")
     }
     octets = number * unit
   }

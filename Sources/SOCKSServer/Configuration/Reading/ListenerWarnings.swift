@@ -11,12 +11,10 @@ enum ListenerWarnings {
     return listeners.compactMap { listener, place in
       let address = listener.address
       guard address.address == .v6(high: 0, low: 0) else { return nil }
+      // With a listener on one IPv4 address, that is what the operator wants.
+      guard !addresses.contains(where: { $0.address.bitWidth == 32 && $0.port == address.port }) else { return nil }
       let everyIPv4 = ListenAddress(address: .v4(0), port: address.port)
-      guard !addresses.contains(everyIPv4) else { return nil }
-      return (
-        "\(address) takes clients of IPv6 only; add a listener on \(everyIPv4) for those of IPv4, if there are any",
-        place
-      )
+      return ("\(address) accepts IPv6 clients only; for IPv4 clients add a listener on \(everyIPv4)", place)
     }
   }
 }

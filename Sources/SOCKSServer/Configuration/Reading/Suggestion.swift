@@ -4,13 +4,13 @@ enum Suggestion {
   static func nearest(to word: String, among known: [String]) -> String? {
     // Longer words are no slips, and would take long to compare.
     guard word.utf8.count <= 64 else { return nil }
-    let ranked = known.map { (word: $0, distance: distance(normalised(word), normalised($0))) }
+    let ranked = known.map { (word: $0, distance: distance(normalized(word), normalized($0))) }
       .min { $0.distance < $1.distance }
     guard let ranked, ranked.distance <= max(1, ranked.word.utf8.count / 3) else { return nil }
     return ranked.word
   }
 
-  private static func normalised(_ word: String) -> [UInt8] {
+  private static func normalized(_ word: String) -> [UInt8] {
     word.lowercased().utf8.map { $0 == UInt8(ascii: "-") ? UInt8(ascii: "_") : $0 }
   }
 

@@ -47,14 +47,14 @@ final class Association {
   static let maximumData = 65_507
 
   /// - Returns: nil for a control connection without addresses.
-  init?(_ request: SOCKSRequest, of session: Session) {
+  init?(_ requested: SOCKSAddress, of session: Session) {
     guard let peer = session.channel.remoteAddress, let local = session.channel.localAddress else { return nil }
     self.session = session
     self.eventLoop = session.channel.eventLoop
     self.settings = session.services.associations.configuration
     self.services = session.services.associations
     self.local = local
-    self.client = AssociationClient(peer: peer, requested: request.destination)
+    self.client = AssociationClient(peer: peer, requested: requested)
     self.targets = AssociationTargets(limit: self.settings.targets)
     self.memory = self.services.memory.value(of: self.eventLoop)
   }

@@ -15,13 +15,13 @@ final class ServedAssociation: ServedRequest {
     case ended
   }
 
-  private let request: SOCKSRequest
+  private let destination: SOCKSAddress
   /// The session lets go of this when its connection has closed.
   private let session: Session
   private var state: State = .ready
 
-  init(_ request: SOCKSRequest, of session: Session) {
-    self.request = request
+  init(_ destination: SOCKSAddress, of session: Session) {
+    self.destination = destination
     self.session = session
   }
 
@@ -31,7 +31,7 @@ final class ServedAssociation: ServedRequest {
 
   func begin(answer: @escaping (Result<SOCKSAddress, SessionEnd>) -> Void) {
     if let refusal = self.session.refusal(of: .associate) { return answer(.failure(refusal)) }
-    guard let association = Association(self.request, of: self.session) else {
+    guard let association = Association(self.destination, of: self.session) else {
       return answer(.failure(SessionEnd(.connectionClosed, "the control connection has no address")))
     }
     self.state = .opening(association)
@@ -49,7 +49,7 @@ final class ServedAssociation: ServedRequest {
     }
   }
 
-  func replied(_ start: ServedRequestStart) {
+  func replied(_ start: ServerNegotiationHandover) {
     guard case .bound(let association) = self.state else { return self.session.channel.close(promise: nil) }
     self.state = .relaying(association)
     do {
@@ -66,7 +66,7 @@ final class ServedAssociation: ServedRequest {
   }
 
   /// The control connection's context, from here on for datagrams; none for a method that has none.
-  private func protection(_ start: ServedRequestStart) throws -> DatagramProtection {
+  private func protection(_ start: ServerNegotiationHandover) throws -> DatagramProtection {
     guard start.earlyData.readableBytes == 0 else {
       throw SOCKSError(.unexpectedMessage, "the client sent more than its request")
     }

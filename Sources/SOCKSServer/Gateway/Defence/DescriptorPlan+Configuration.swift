@@ -13,7 +13,7 @@ extension DescriptorPlan {
   var shortage: String? {
     guard self.isShort else { return nil }
     return
-      "the process may have too few open files for limits.connections: \(self.connections) sessions "
+      "the limit of open files is too low for limits.connections: \(self.connections) sessions "
       + "need \(self.needed), so there will be at most \(self.sessions); raise LimitNOFILE of the service, or "
       + "ulimit -n"
   }

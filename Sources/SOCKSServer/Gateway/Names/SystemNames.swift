@@ -26,13 +26,19 @@ extension NameLookup {
     do throws(SystemError) {
       return .success(try HostsFile.addresses(of: name, limit: limit).compactMap(IPAddress.init(octets:)))
     } catch {
-      return .failure(SessionEnd(.connectFailed(.resolver), "\(HostsFile.path) cannot be read: \(error)"))
+      return .failure(
+        SessionEnd(shortage: error.code)
+          ?? SessionEnd(.connectFailed(.resolver), "\(HostsFile.path) cannot be read: \(error)"))
     }
   }
 }
 
 extension SessionEnd {
   fileprivate init(resolving failure: AddressLookup.Failure) {
+    if let shortage = failure.shortage.flatMap({ SessionEnd(shortage: $0) }) {
+      self = shortage
+      return
+    }
     switch failure.code {
     case _ where failure.isAnswer: self.init(.connectFailed(.noSuchName), "\(failure)")
     case EAI_MEMORY: self.init(.limit(.memory), "\(failure)")

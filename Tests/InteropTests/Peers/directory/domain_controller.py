@@ -70,7 +70,7 @@ def options(folder: str) -> list[str]:
 def provision(folder: str) -> str:
     run(
         "samba-tool", "domain", "provision", f"--realm={REALM}", f"--domain={DOMAIN}", "--server-role=dc",
-        "--dns-backend=NONE", "--adminpass=Throw-away 1", f"--targetdir={folder}/domain", f"--host-name={HOST}",
+        "--dns-backend=NONE", "--adminpass=Throwaway 1", f"--targetdir={folder}/domain", f"--host-name={HOST}",
         "--host-ip=127.0.0.1", *options(folder),
     )  # fmt: skip
     return f"{folder}/domain/etc/smb.conf"

@@ -136,6 +136,6 @@ def _decode(octets: bytes) -> tuple[int, Endpoint, int] | None:
     if octets and octets[0] != VERSION:
         raise SOCKSError(f"version {octets[0]:#04x}")
     if len(octets) >= 3 and octets[2] != 0:
-        raise SOCKSError("reserved octet is not zero")
+        raise SOCKSError("reserved byte is not zero")
     decoded = decode_endpoint(octets[3:])
     return None if decoded is None else (octets[1], decoded[0], 3 + decoded[1])

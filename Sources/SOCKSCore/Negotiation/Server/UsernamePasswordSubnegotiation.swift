@@ -3,8 +3,8 @@ public struct UsernamePasswordSubnegotiation: Hashable, Sendable {
   public enum Action: Hashable, Sendable {
     /// Compare, off the loop; the outcome comes back by `passwordChecked`.
     case checkPassword(UsernamePasswordRequest)
-    /// Send, and go on to the request.
-    case accept(UsernamePasswordResponse)
+    /// Send, and go on to the request of this user.
+    case accept(username: [UInt8], UsernamePasswordResponse)
     /// Send, and close: "it MUST close the connection".
     case refuse(UsernamePasswordResponse, SOCKSError)
     /// Close without an answer.
@@ -15,7 +15,7 @@ public struct UsernamePasswordSubnegotiation: Hashable, Sendable {
 
   private enum State: Hashable {
     case awaitingRequest
-    case checkingPassword
+    case checkingPassword(username: [UInt8])
     /// Answered and closed while the check was in flight.
     case abandoned
     case ended
@@ -26,12 +26,17 @@ public struct UsernamePasswordSubnegotiation: Hashable, Sendable {
   public init() {}
 
   /// True while nothing may be read from the peer.
-  public var isChecking: Bool { self.state == .checkingPassword }
+  public var isChecking: Bool {
+    switch self.state {
+    case .checkingPassword: true
+    case .awaitingRequest, .abandoned, .ended: false
+    }
+  }
 
   public mutating func receivedRequest(_ request: UsernamePasswordRequest) -> Action {
     switch self.state {
     case .awaitingRequest:
-      self.state = .checkingPassword
+      self.state = .checkingPassword(username: request.username)
       return .checkPassword(request)
     case .checkingPassword:
       self.state = .ended
@@ -43,11 +48,11 @@ public struct UsernamePasswordSubnegotiation: Hashable, Sendable {
 
   public mutating func passwordChecked(_ outcome: PasswordOutcome) -> Action {
     switch self.state {
-    case .checkingPassword:
+    case .checkingPassword(let username):
       self.state = .ended
       // To the client the two failures are one.
       switch outcome {
-      case .correct: return .accept(.success)
+      case .correct: return .accept(username: username, .success)
       case .refused:
         return .refuse(.failure, SOCKSError(.passwordRefused, "the user name or the password is wrong"))
       case .notChecked:

@@ -9,13 +9,9 @@ public protocol ContextEstablishment: AnyObject {
   /// Hands a token of the peer to the library; nil begins an initiator's context.
   ///
   /// `completion` is called exactly once, on the event loop this establishment was made for, and never before this call
-  /// has returned. One step at a time; none after one that did not end in `continueNeeded`.
-  func step(_ token: ByteBuffer?, completion: @escaping (EstablishmentStep) -> Void)
-}
+  /// has returned: with what protects messages from there on when the context is complete, and only then. One step at a
+  /// time; none after one that did not end in `continueNeeded`.
+  func step(_ token: ByteBuffer?, completion: @escaping Completion)
 
-/// How a step ended.
-public enum EstablishmentStep {
-  case continueNeeded(token: ByteBuffer)
-  case complete(SecurityContextAttributes, token: ByteBuffer?, any PerMessageProtection)
-  case failed(SOCKSError)
+  typealias Completion = (ContextStepResult, (any PerMessageProtection)?) -> Void
 }

@@ -1,3 +1,4 @@
+import Glibc
 import NIOCore
 import NIOPosix
 import Platform
@@ -5,7 +6,7 @@ import SOCKSCore
 
 /// An error in the system's words, without the name of the function that met it. Of any content: escape it where it is shown
 /// or logged.
-func words(for error: any Error) -> String {
+public func words(for error: any Error) -> String {
   switch error {
   case let error as IOError: SystemError(code: error.errnoCode).description
   case let error as NIOConnectionError: words(for: error)
@@ -15,6 +16,17 @@ func words(for error: any Error) -> String {
     ChannelError.outputClosed:
     "the connection was closed"
   default: "\(error)"
+  }
+}
+
+/// Why an address cannot be listened on. Of any content: escape it where it is shown or logged.
+public func words(forListening error: any Error) -> String {
+  switch (error as? IOError)?.errnoCode {
+  case EADDRINUSE: "the port is in use"
+  case EADDRNOTAVAIL: "this machine does not have the address"
+  case EACCES: "permission denied (ports below 1024 need CAP_NET_BIND_SERVICE)"
+  case EINVAL: "the system does not accept the address"
+  default: words(for: error)
   }
 }
 

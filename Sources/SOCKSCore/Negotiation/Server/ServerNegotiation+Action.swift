@@ -6,44 +6,39 @@ extension ServerNegotiation {
     case readMore
     /// Nothing to do before the step in flight has ended; nothing is read until then.
     case wait
-    /// Send, and ask again: more messages may lie in the buffer.
-    case send(ByteBuffer)
+    /// Send the selection of this method, and ask again: the client has yet to authenticate.
+    case select(SOCKSMethod, answer: ByteBuffer)
+    /// Send the selection of method X'00', and ask again: the client need not authenticate, and its request comes next.
+    case selectNoAuthentication(answer: ByteBuffer)
     /// Hand the token to the library, off the loop; the outcome comes back by `stepFinished`.
     case stepContext(token: ByteBuffer)
+    /// Send what the library has answered, and ask again.
+    case send(ByteBuffer)
     /// Unwrap on the loop; the outcome comes back by `protectionLevelUnwrapped`.
     case unwrapProtectionLevel(token: ByteBuffer)
     /// Wrap this octet without confidentiality; the token comes back by `protectionLevelWrapped`.
     case wrapProtectionLevel(UInt8)
-    /// Send the answer in clear, then protect everything; what lies in the buffer is the peer's first protected octets.
+    /// Send the answer unprotected, then protect everything; what lies in the buffer is the peer's first protected octets.
     case protect(AgreedProtection, answer: ByteBuffer)
-    /// Send the answer, if there is one, let go of the context and ask again: the request comes in clear, because an
+    /// Send the answer, if there is one, let go of the context and ask again: the request comes unprotected, because an
     /// operator says so (``CompatibilitySwitch/unprotected``).
     case leaveUnprotected(UnprotectedSession, answer: ByteBuffer?)
     /// Compare, off the loop; the outcome comes back by `passwordChecked`.
     case checkPassword(UsernamePasswordRequest)
+    /// Send the answer, and ask again: the client is this user, and its request comes next.
+    case accept(username: [UInt8], answer: ByteBuffer)
     /// Decide and do; the outcome comes back by `requestFinished`, for BIND after `announced`. What lies in the buffer is
     /// early data.
-    case serve(SOCKSRequest)
+    case serve(ServedCommand, destination: SOCKSAddress)
+    /// Send the first reply to BIND, and ask again.
+    case announce(reply: ByteBuffer)
     /// Send the reply, then relay; what lies in the buffer is early data.
     case relay(reply: ByteBuffer)
-    /// Send the answer, if there is one, end the sending side, discard what still comes, close.
+    /// Send the answer, end the sending side, discard what still comes, close.
     case refuse(answer: ByteBuffer, SOCKSError)
-    /// Close without a word.
+    /// Close without an answer.
     case close(SOCKSError)
     /// Free what came too late.
     case discard
-  }
-
-  /// What the connection is waiting for; each phase has a deadline of its own.
-  public enum Phase: String, Hashable, Sendable {
-    case method
-    case authentication
-    case level
-    case request
-    case serving
-    /// Between the two replies to BIND.
-    case listening
-    case relaying
-    case ended
   }
 }

@@ -38,7 +38,8 @@ public final class ClientNegotiationHandler: ChannelInboundHandler, RemovableCha
   private var isInputClosed = false
   private var isRunning = false
   private var protection: (any PerMessageProtection)?
-  private var agreed: AgreedProtection?
+  /// What has been agreed with the gateway so far, whatever it answers to the request.
+  public private(set) var agreed: AgreedProtection?
   private var timer: Scheduled<Void>?
   private var context: ChannelHandlerContext?
 
@@ -207,18 +208,10 @@ public final class ClientNegotiationHandler: ChannelInboundHandler, RemovableCha
 
   private func step(_ token: ByteBuffer?, _ context: ChannelHandlerContext) {
     guard let establishment = self.establishment else { return self.fail(Self.noContext, context) }
-    establishment.step(token) { [weak self] step in
-      guard let self, let context = self.context else { return }
-      switch step {
-      case .continueNeeded(let token):
-        self.event(context) { $0.stepFinished(.continueNeeded(token: token)) }
-      case .complete(let attributes, let token, let protection):
-        self.establishment = nil
-        if self.state == .negotiating { self.protection = protection }
-        self.event(context) { $0.stepFinished(.complete(attributes, token: token)) }
-      case .failed(let error):
-        self.event(context) { $0.stepFinished(.failed(error)) }
-      }
+    establishment.step(token) { [weak self] result, protection in
+      guard let self else { return }
+      if self.state == .negotiating { self.protection = protection }
+      if let context = self.context { self.event(context) { $0.stepFinished(result) } }
     }
   }
 

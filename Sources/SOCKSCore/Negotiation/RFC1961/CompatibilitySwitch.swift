@@ -12,16 +12,3 @@ public enum CompatibilitySwitch: String, Hashable, Sendable, CaseIterable {
   /// implementation does. Somebody on the way can change such an octet, so it never leads below the levels allowed.
   case nec
 }
-
-/// What RFC 1961 section 4 has come to where the switch ``CompatibilitySwitch/unprotected`` is on: an authenticated client,
-/// and a session in clear.
-public struct UnprotectedSession: Hashable, Sendable {
-  public var attributes: SecurityContextAttributes
-  /// The switches that this session could not do without.
-  public var compatibility: Set<CompatibilitySwitch>
-
-  public init(attributes: SecurityContextAttributes, compatibility: Set<CompatibilitySwitch>) {
-    self.attributes = attributes
-    self.compatibility = compatibility
-  }
-}

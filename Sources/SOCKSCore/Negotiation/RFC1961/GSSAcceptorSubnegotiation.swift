@@ -1,51 +1,10 @@
-public import NIOCore
+import NIOCore
 
 /// The server's half of RFC 1961: context establishment (section 3), then the protection level (section 4).
 ///
 /// Every reason to refuse ends in an abort, `01 ff`, until the level is agreed.
 public struct GSSAcceptorSubnegotiation: Hashable, Sendable {
-  public struct Configuration: Hashable, Sendable {
-    /// The levels that may be agreed.
-    public var levels: Set<ProtectionLevel>
-    public var requirements: ContextRequirements
-    /// Authentication messages taken from a client: 1 is what Kerberos needs, 5 is enough for SPNEGO.
-    public var maximumRounds: Int
-    /// The departures from the RFC that are on for this client.
-    public var compatibility: Set<CompatibilitySwitch>
-
-    public init(
-      levels: Set<ProtectionLevel>, requirements: ContextRequirements, maximumRounds: Int = 1,
-      compatibility: Set<CompatibilitySwitch> = []
-    ) {
-      self.levels = levels
-      self.requirements = requirements
-      self.maximumRounds = maximumRounds
-      self.compatibility = compatibility
-    }
-  }
-
-  public enum Action: Hashable, Sendable {
-    /// Nothing to do before more comes from the peer.
-    case readMore
-    /// Send, and go on.
-    case send(GSSMessage)
-    /// Hand the token to the library, off the loop; the outcome comes back by `stepFinished`.
-    case stepContext(token: ByteBuffer)
-    /// Unwrap on the loop; the outcome comes back by `protectionLevelUnwrapped`.
-    case unwrapProtectionLevel(token: ByteBuffer)
-    /// Wrap this one octet without confidentiality; the token comes back by `protectionLevelWrapped`.
-    case wrapProtectionLevel(UInt8)
-    /// Send the answer; from the next octet on everything is encapsulated, both ways.
-    case protect(AgreedProtection, answer: GSSMessage)
-    /// Send the answer, if there is one, and go on in clear; the context is not needed any more.
-    case leaveUnprotected(UnprotectedSession, answer: GSSMessage?)
-    /// Send an abort and close.
-    case abort(SOCKSError)
-    /// Free what came too late.
-    case discard
-  }
-
-  private enum State: Hashable {
+  enum State: Hashable {
     case awaitingToken(round: Int)
     case steppingContext(round: Int)
     case awaitingProtectionLevel(SecurityContextAttributes)
@@ -57,22 +16,8 @@ public struct GSSAcceptorSubnegotiation: Hashable, Sendable {
     case ended
   }
 
-  /// What the level message is answered with.
-  private enum Agreement: Hashable {
-    case protection(AgreedProtection)
-    /// Level 0.
-    case unprotected(UnprotectedSession)
-
-    var octet: UInt8 {
-      switch self {
-      case .protection(let agreed): agreed.level.rawValue
-      case .unprotected: 0x00
-      }
-    }
-  }
-
-  private let configuration: Configuration
-  private var state: State = .awaitingToken(round: 1)
+  let configuration: Configuration
+  var state: State = .awaitingToken(round: 1)
 
   public init(configuration: Configuration) { self.configuration = configuration }
 
@@ -224,78 +169,13 @@ public struct GSSAcceptorSubnegotiation: Hashable, Sendable {
     }
   }
 
-  // MARK: Decisions
+  // MARK: Endings
 
-  private mutating func judgeLevel(
-    _ octets: [UInt8], _ outcome: UnwrapOutcome, _ attributes: SecurityContextAttributes
-  ) -> Action {
-    var check = IncomingMessageCheck()
-    do throws(SOCKSError) {
-      // The token may be sealed or not; it has to be unwrapped without any reservation.
-      try check.verify(outcome)
-    } catch {
-      return self.fail(error)
-    }
-    guard octets.count == 1, let octet = octets.first else {
-      return self.fail(.invalidLevel, "the client sent \(octets.count) octets instead of a level")
-    }
-    do throws(SOCKSError) {
-      let agreement = try self.agreement(on: octet, attributes, check, compatibility: [])
-      self.state = .wrappingProtectionLevel(agreement)
-      return .wrapProtectionLevel(agreement.octet)
-    } catch {
-      return self.fail(error)
-    }
-  }
-
-  /// The level without a token around it, and the answer likewise.
-  private mutating func receivedClearLevel(_ octet: UInt8, _ attributes: SecurityContextAttributes) -> Action {
-    do throws(SOCKSError) {
-      let agreement = try self.agreement(on: octet, attributes, IncomingMessageCheck(), compatibility: [.nec])
-      return self.agree(agreement, answer: ByteBuffer(bytes: [agreement.octet]))
-    } catch {
-      return self.fail(error)
-    }
-  }
-
-  private mutating func agree(_ agreement: Agreement, answer token: ByteBuffer) -> Action {
-    self.state = .agreed
-    switch agreement {
-    case .protection(let agreed): return .protect(agreed, answer: .protectionLevel(token: token))
-    case .unprotected(let session): return .leaveUnprotected(session, answer: .protectionLevel(token: token))
-    }
-  }
-
-  private func agreement(
-    on octet: UInt8, _ attributes: SecurityContextAttributes, _ check: IncomingMessageCheck,
-    compatibility: Set<CompatibilitySwitch>
-  ) throws(SOCKSError) -> Agreement {
-    let asked = ProtectionLevel(rawValue: octet)
-    if self.configuration.compatibility.contains(.unprotected), asked != nil || octet == 0x00 {
-      return .unprotected(
-        UnprotectedSession(attributes: attributes, compatibility: compatibility.union([.unprotected])))
-    }
-    guard let asked else {
-      throw SOCKSError(octet == 0x00 ? .levelZero : .invalidLevel, "the client asked for level \(octet)")
-    }
-    var allowed = self.configuration.levels
-    if !attributes.services.contains(.confidentiality) { allowed.formIntersection([.integrity]) }
-    // "the security context protection level which it agrees to": never weaker than what was asked for, since a client in
-    // the field goes on with its own level whatever the answer is.
-    guard let level = asked.answer(allowed: allowed) else {
-      throw SOCKSError(
-        .levelNotAcceptable, "the client asked for level \(asked.rawValue) (\(asked)), not allowed here")
-    }
-    return .protection(
-      AgreedProtection(
-        level: level, attributes: attributes, incoming: check.at(level), compatibility: compatibility))
-  }
-
-  private mutating func fail(_ code: SOCKSError.Code, _ detail: String) -> Action {
+  mutating func fail(_ code: SOCKSError.Code, _ detail: String) -> Action {
     self.fail(SOCKSError(code, detail))
   }
 
-  private mutating func fail(_ error: SOCKSError) -> Action {
+  mutating func fail(_ error: SOCKSError) -> Action {
     self.state = .ended
     return .abort(error)
   }
