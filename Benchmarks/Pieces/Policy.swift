@@ -25,8 +25,10 @@ enum Policy {
       command: .connect, identity: Identity(alice), client: .v4(0xc000_0263),
       host: try SOCKSHost("www.last.example.com"), port: 8_080)
     for _ in 0..<times {
-      guard case .dependsOnAddress = policy.preliminaryDecision(for: request),
-        policy.decision(for: request, reaching: .v4(0xc000_0201)).rule?.index == 99
+      let evaluation = policy.evaluate(request)
+      guard evaluation.refusal == nil,
+        case .granted(let route) = evaluation.route(to: [.v4(0xc000_0201)], ownListeners: []),
+        route.first?.grant.rule.index == 99
       else { throw PieceError("another decision") }
     }
   }

@@ -25,6 +25,8 @@ struct GatewaySurroundings: Sendable {
   var lookUp: @Sendable (String, Int) -> Result<[IPAddress], SessionEnd>
   /// What the hosts file says of a name, on a thread that may block; no addresses where it does not know it.
   var inHostsFile: @Sendable (String, Int) -> Result<[IPAddress], SessionEnd> = { _, _ in .success([]) }
+  /// Called with everything that the rules are asked, by tests that count it.
+  var rulesAsked: @Sendable (RulesQuestion) -> Void = { _ in }
   /// For penalties.
   var now: @Sendable () -> NIODeadline = { .now() }
   /// A number below the one given, which is at least 1.
@@ -51,4 +53,12 @@ struct GatewaySurroundings: Sendable {
       },
       lookUp: NameLookup.bySystem, inHostsFile: NameLookup.inHostsFile)
   }
+}
+
+/// What a session asks the rules.
+enum RulesQuestion: Hashable, Sendable {
+  /// What they have to do with a request.
+  case request(AccessCommand, SOCKSHost)
+  /// Which of these addresses it may reach.
+  case addresses([IPAddress])
 }

@@ -29,7 +29,7 @@ final class OwnSockets: Sendable {
     }
   }
 
-  /// Those of our sockets that somebody who is let through to an address would reach, for ``AccessPolicy/ownListeners``.
+  /// Those of our sockets that somebody who is let through to an address would reach, for ``AccessEvaluation/route(to:ownListeners:)``.
   func endpoints(reachedBy address: IPAddress, port: UInt16) -> Set<ListenerEndpoint> {
     guard let own = self.addresses.withLock({ $0[port] }) else { return [] }
     let forms = [address] + address.carriedAddresses.map(\.address)

@@ -102,6 +102,7 @@ public final class ProxyServer: Service {
     do {
       let services = SessionServices(
         self.configuration, makeEstablishment: acceptor.makeEstablishment, passwords: passwords,
+        rulesAsked: self.surroundings.rulesAsked,
         lookup: NameLookup(
           self.configuration, pool: lookups, inHostsFile: self.surroundings.inHostsFile,
           lookUp: self.surroundings.lookUp),

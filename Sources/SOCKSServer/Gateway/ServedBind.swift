@@ -18,9 +18,23 @@ final class ServedBind: ServedRequest {
     /// The first reply has been given.
     case listening(BindListener)
     /// The peer is there; the second reply is being written.
-    case connected(any Channel)
+    case connected(TargetConnection)
     case relaying(StreamRelaySession)
     case ended
+  }
+
+  /// Who may come.
+  private enum Expected {
+    case hosts([GrantedAddress])
+    /// Everybody whom the rules allow.
+    case anyPeer(AccessEvaluation)
+
+    var first: IPAddress? {
+      switch self {
+      case .hosts(let route): route.first?.address
+      case .anyPeer: nil
+      }
+    }
   }
 
   private let destination: SOCKSAddress
@@ -29,6 +43,8 @@ final class ServedBind: ServedRequest {
   private let announce: (SOCKSAddress) -> Void
   private var answer: ((Result<SOCKSAddress, SessionEnd>) -> Void)?
   private var state: State = .ready
+  /// Under which the peer has come.
+  private var grant: Grant?
   private var timer: Scheduled<Void>?
 
   /// - Parameter announce: gives the first reply.
@@ -49,26 +65,13 @@ final class ServedBind: ServedRequest {
     case .failure(let end): return self.finish(.failure(end))
     case .success(let requested): target = requested
     }
-    guard var access = target.first else { return self.finish(.failure(SessionEnd(.bug))) }
     let attempt = DialAttempt(
-      eventLoop: self.session.channel.eventLoop, identity: access.identity, descriptors: self.session.descriptors)
+      eventLoop: self.session.channel.eventLoop, identity: self.session.identity, descriptors: self.session.descriptors)
     self.state = .preparing(attempt)
-    guard !access.isForAnyPeer else { return self.listen(access, for: nil) }
-    let allowed = self.session.services.dialler.allowedAddresses(
-      of: target, attempt: attempt,
-      judged: { candidate in
-        access = candidate.access
-        self.session.judged(access, of: target)
-        self.session.record.rule = candidate.refusal?.rule
-      },
-      decide: { address in
-        let decision = self.session.decision(for: access, reaching: address)
-        if self.session.record.rule == nil { self.session.record.rule = decision.rule }
-        return decision
-      })
-    allowed.assumeIsolated().whenComplete { result in
+    if case .anyPeer(let evaluation) = target { return self.listen(for: .anyPeer(evaluation)) }
+    self.session.route(to: target, attempt: attempt).assumeIsolated().whenComplete { result in
       switch result {
-      case .success(let resolved): self.listen(resolved.access, for: resolved.addresses)
+      case .success(let route): self.listen(for: .hosts(route))
       case .failure(let error): self.finish(.failure(SessionEnd(connecting: error)))
       }
     }
@@ -76,19 +79,18 @@ final class ServedBind: ServedRequest {
 
   // MARK: Listening
 
-  /// - Parameter expected: who may come; nil for everybody whom the rules allow.
-  private func listen(_ access: AccessRequest, for expected: [IPAddress]?) {
+  private func listen(for expected: Expected) {
     guard case .preparing = self.state else { return }
     let address: IPAddress
     do throws(SessionEnd) {
-      address = try self.listeningAddress(for: expected?.first)
+      address = try self.listeningAddress(for: expected.first)
     } catch {
       return self.finish(.failure(error))
     }
     BindListener.open(
       on: address, services: self.session.services.bind, descriptors: self.session.descriptors,
       eventLoop: self.session.channel.eventLoop,
-      isExpected: { [weak self] in self?.isExpected($0, access, expected) ?? false },
+      isExpected: { [weak self] in self?.isExpected($0, expected) ?? false },
       accepted: { [weak self] in
         guard let self else { return $0.close(promise: nil) }
         self.accepted($0)
@@ -132,17 +134,24 @@ final class ServedBind: ServedRequest {
     if case .listening = self.state { listener.startAccepting() }
   }
 
-  private func isExpected(_ peer: SOCKSAddress, _ access: AccessRequest, _ expected: [IPAddress]?) -> Bool {
+  private func isExpected(_ peer: SOCKSAddress, _ expected: Expected) -> Bool {
     guard case .listening = self.state, case .address(let address) = peer.host else { return false }
-    let isExpected = expected?.contains { $0 == address } ?? true
-    // The rules are asked again: of the addresses of a name this is the one, and nobody has asked for any peer yet.
-    let decision = self.session.decision(for: access, reaching: address)
-    guard isExpected, decision.isAllowed else {
+    guard let grant = self.grant(to: address, of: expected) else {
       self.session.record.rejectedPeers += 1
       return false
     }
-    self.session.record.rule = decision.rule
+    self.grant = grant
+    self.session.granted(grant)
     return true
+  }
+
+  private func grant(to peer: IPAddress, of expected: Expected) -> Grant? {
+    switch expected {
+    case .hosts(let route): return route.grant(at: peer)
+    case .anyPeer(let evaluation):
+      guard case .granted(let route) = self.session.route(evaluation, to: [peer]) else { return nil }
+      return route.grant(at: peer)
+    }
   }
 
   private func accepted(_ peer: any Channel) {
@@ -152,7 +161,11 @@ final class ServedBind: ServedRequest {
       peer.close(promise: nil)
       return self.finish(.failure(SessionEnd(.connectionClosed, by: .target, "the peer closed the connection at once")))
     }
-    self.state = .connected(peer)
+    guard let grant = self.grant else {
+      peer.close(promise: nil)
+      return self.finish(.failure(SessionEnd(.bug)))
+    }
+    self.state = .connected(TargetConnection(channel: peer, grant: grant))
     do throws(SessionEnd) {
       try self.session.descriptors.take(for: peer)
     } catch {
@@ -171,10 +184,10 @@ final class ServedBind: ServedRequest {
   // MARK: Relaying
 
   func replied(_ start: ServerNegotiationHandover) {
-    guard case .connected(let peer) = self.state else { return self.session.channel.close(promise: nil) }
-    let relay = self.session.makeRelay()
+    guard case .connected(let connection) = self.state else { return self.session.channel.close(promise: nil) }
+    let relay = self.session.makeRelay(under: connection.grant)
     self.state = .relaying(relay)
-    self.session.begin(relay, start, with: peer)
+    self.session.begin(relay, start, with: connection.channel)
   }
 
   func end() {
@@ -203,9 +216,9 @@ final class ServedBind: ServedRequest {
     case .listening(let listener):
       self.state = .ended
       listener.close()
-    case .connected(let peer):
+    case .connected(let connection):
       self.state = .ended
-      peer.close(promise: nil)
+      connection.channel.close(promise: nil)
     case .ready, .relaying, .ended: break
     }
   }

@@ -10,7 +10,7 @@ final class ServedConnect: ServedRequest {
     /// The answer is due when the dial has ended.
     case dialling(DialAttempt)
     /// The target is there; the success reply is being written.
-    case connected(any Channel)
+    case connected(TargetConnection)
     case relaying(StreamRelaySession)
     case ended
   }
@@ -38,53 +38,37 @@ final class ServedConnect: ServedRequest {
 
   private func dial(_ target: RequestedTarget, _ answer: @escaping (Result<SOCKSAddress, SessionEnd>) -> Void) {
     let session = self.session
-    guard var access = target.first else { return answer(.failure(SessionEnd(.bug))) }
     let attempt = DialAttempt(
-      eventLoop: session.channel.eventLoop, identity: access.identity, descriptors: session.descriptors)
+      eventLoop: session.channel.eventLoop, identity: session.identity, descriptors: session.descriptors)
     self.state = .dialling(attempt)
-    var hasAllowed = false
-    let dial = session.services.dialler.dial(
-      target, port: access.port, attempt: attempt,
-      judged: { candidate in
-        access = candidate.access
-        session.judged(access, of: target)
-        session.record.rule = candidate.refusal?.rule
-      },
-      decide: { address in
-        let decision = session.decision(for: access, reaching: address)
-        // Until one is reached: the rule of the first address, or of the first that may be dialled.
-        if session.record.rule == nil || decision.isAllowed && !hasAllowed { session.record.rule = decision.rule }
-        hasAllowed = hasAllowed || decision.isAllowed
-        return decision
-      })
-    dial.assumeIsolated().whenComplete { result in
+    let port = self.destination.port
+    let connection = session.route(to: target, attempt: attempt).assumeIsolated()
+      .flatMap { session.services.dialler.connect(to: $0, port: port, attempt: attempt) }
+    connection.whenComplete { result in
       switch result {
-      case .success(let target): self.dialled(target, access, answer)
+      case .success(let connection): self.connected(connection, answer)
       case .failure(let error): answer(.failure(SessionEnd(connecting: error)))
       }
     }
   }
 
-  private func dialled(
-    _ target: any Channel, _ access: AccessRequest, _ answer: (Result<SOCKSAddress, SessionEnd>) -> Void
-  ) {
+  private func connected(_ connection: TargetConnection, _ answer: (Result<SOCKSAddress, SessionEnd>) -> Void) {
+    let target = connection.channel
     guard case .dialling = self.state, self.session.channel.isActive else { return target.close(promise: nil) }
     guard target.isActive else {
       return answer(.failure(SessionEnd(.connectionClosed, by: .target, "the target closed the connection at once")))
     }
-    self.state = .connected(target)
+    self.state = .connected(connection)
+    self.session.granted(connection.grant)
     self.session.record.peer = target.remoteAddress.flatMap(SOCKSAddress.init)
-    if case .address(let address)? = self.session.record.peer?.host {
-      self.session.record.rule = self.session.decision(for: access, reaching: address).rule
-    }
     answer(.success(target.localAddress.flatMap(SOCKSAddress.init) ?? .unspecified))
   }
 
   func replied(_ start: ServerNegotiationHandover) {
-    guard case .connected(let target) = self.state else { return self.session.channel.close(promise: nil) }
-    let relay = self.session.makeRelay()
+    guard case .connected(let connection) = self.state else { return self.session.channel.close(promise: nil) }
+    let relay = self.session.makeRelay(under: connection.grant)
     self.state = .relaying(relay)
-    self.session.begin(relay, start, with: target)
+    self.session.begin(relay, start, with: connection.channel)
   }
 
   func end() {
@@ -96,9 +80,9 @@ final class ServedConnect: ServedRequest {
     case .dialling(let attempt):
       self.state = .ended
       attempt.giveUp()
-    case .connected(let target):
+    case .connected(let connection):
       self.state = .ended
-      target.close(promise: nil)
+      connection.channel.close(promise: nil)
     case .ready, .relaying, .ended: break
     }
   }

@@ -4,13 +4,14 @@ import SOCKSCore
 import SOCKSNIO
 
 extension Session {
-  /// A relay whose end is entered in the session's record. From now on the session has its bandwidths and its time.
-  func makeRelay() -> StreamRelaySession {
-    self.limitLength()
+  /// A relay whose end is entered in the session's record. From now on the session has the bandwidths and the time of its
+  /// grant.
+  func makeRelay(under grant: Grant) -> StreamRelaySession {
+    self.limitLength(to: self.length(under: grant))
     self.relayBegins()
     return StreamRelaySession(
       eventLoop: self.channel.eventLoop, limits: self.services.relay, timers: self.timers,
-      throttle: self.makeThrottle()
+      throttle: self.makeThrottle(under: grant)
     ) { end in
       // Keeps the session until the relay has ended.
       self.relayEnded(end)

@@ -33,7 +33,8 @@ struct SessionRecord {
   var bound: SOCKSAddress?
   /// Connections to it that were not from the peer.
   var rejectedPeers: UInt64 = 0
-  var rule: RuleReference?
+  /// Under which the target is or would have been reached; of an association, the first that was used.
+  var grant: Grant?
   var bytesUp: UInt64 = 0
   var bytesDown: UInt64 = 0
   /// Nil unless datagrams were relayed.
@@ -86,11 +87,11 @@ struct SessionRecord {
   /// How it ended; every session has an end by the time that it is logged.
   private var end: SessionEnd { self.outcome.end ?? SessionEnd(.bug, "the session has no end") }
 
-  /// The rule that decided, or without one the rule that the refusal names.
+  /// The rule that allows it, or else the one that the refusal names.
   private var ruleText: String? {
-    if let rule = self.rule { return rule.description }
+    if let grant = self.grant { return grant.rule.description }
     if case .refused(let refusal)? = self.outcome.end?.cause { return refusal.rule }
-    return nil
+    return self.association?.refusingRule
   }
 
   private var evidence: SessionEnd.Evidence {

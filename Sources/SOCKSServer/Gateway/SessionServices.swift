@@ -16,6 +16,9 @@ final class SessionServices: Sendable {
   /// Makes a context to accept, for a channel of this event loop.
   let makeEstablishment: GatewaySurroundings.MakeEstablishment
   let policy: AccessPolicy
+  /// Called with everything that the rules are asked.
+  let rulesAsked: @Sendable (RulesQuestion) -> Void
+  let lookup: NameLookup
   let dialler: TargetDialler
   let bind: BindServices
   /// `names.search`: domains that are appended to single labels.
@@ -43,7 +46,8 @@ final class SessionServices: Sendable {
 
   init(
     _ configuration: Configuration, makeEstablishment: @escaping GatewaySurroundings.MakeEstablishment,
-    passwords: PasswordCheck? = nil, lookup: NameLookup, registry: SessionRegistry, admission: AdmissionControl,
+    passwords: PasswordCheck? = nil, rulesAsked: @escaping @Sendable (RulesQuestion) -> Void = { _ in },
+    lookup: NameLookup, registry: SessionRegistry, admission: AdmissionControl,
     lines: RepeatedLines, listenerLog: ListenerLog, ownSockets: OwnSockets, now: NIODeadline, logger: Logger
   ) {
     let policy = AccessPolicy(rules: configuration.rules)
@@ -61,8 +65,9 @@ final class SessionServices: Sendable {
     self.makeEstablishment = makeEstablishment
     self.policy = policy
     let keepalive = TCPKeepalive(configuration.keepalive)
-    self.dialler = TargetDialler(
-      lookup: lookup, timeout: TimeAmount(timeouts.connect), keepalive: keepalive)
+    self.rulesAsked = rulesAsked
+    self.lookup = lookup
+    self.dialler = TargetDialler(timeout: TimeAmount(timeouts.connect), keepalive: keepalive)
     self.bind = BindServices(
       configuration: configuration.bind, ports: BindPorts(configuration.bind.ports), ownSockets: ownSockets,
       keepalive: keepalive, log: listenerLog)

@@ -27,6 +27,12 @@ public struct AccessRequest: Hashable, Sendable {
     self.port = port
   }
 
+  /// The address that will be reached, where the request says it.
+  var address: IPAddress? {
+    guard case .address(let address) = self.host, !self.isForAnyPeer else { return nil }
+    return address
+  }
+
   /// Whether the client expects whoever comes: a BIND for an address of all zeros.
   var isForAnyPeer: Bool {
     guard case .address(let address) = self.host else { return false }

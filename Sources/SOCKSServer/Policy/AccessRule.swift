@@ -43,12 +43,4 @@ public struct AccessRule: Hashable, Sendable {
       effect: .deny, commands: commands, identities: identities, targets: targets, ports: ports, clients: clients,
       name: name)
   }
-
-  /// Whether all is met that is known before a name is resolved, but for the target's host.
-  func concerns(_ request: AccessRequest) -> Bool {
-    commands.contains(request.command)
-      && (identities?.contains { $0.matches(request.identity) } ?? (effect == .deny))
-      && (ports?.contains { $0.contains(request.port) } ?? true)
-      && (clients?.contains { $0.contains(request.client) } ?? true)
-  }
 }

@@ -26,6 +26,13 @@ public struct PrincipalPattern: Hashable, Sendable {
   /// The realm, where the pattern names just one.
   public var literalRealm: [UInt8]? { realm.literal }
 
+  /// The only principal that matches, where there is just one.
+  var literal: Principal? {
+    let literals = components.compactMap(\.literal)
+    guard let realm = realm.literal, literals.count == components.count else { return nil }
+    return Principal(components: literals, realm: realm)
+  }
+
   /// Whether every principal of another pattern certainly matches this one.
   func covers(_ other: PrincipalPattern) -> Bool {
     other.components.count == components.count && realm.covers(other.realm)

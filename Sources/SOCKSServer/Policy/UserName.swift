@@ -56,6 +56,9 @@ public struct UserPattern: Hashable, Sendable {
 
   public func matches(_ user: UserName) -> Bool { self.name.matches(user.octets) }
 
+  /// The only user that matches, where there is just one.
+  var literal: UserName? { self.name.literal.flatMap(UserName.init) }
+
   /// Whether every user of another pattern certainly matches this one.
   func covers(_ other: UserPattern) -> Bool { self.name.covers(other.name) }
 }

@@ -341,21 +341,16 @@ import Testing
   @Test func aTargetWithoutADescriptorIsNotConnectedTo() async throws {
     let group = MultiThreadedEventLoopGroup.singleton
     let origin = try await Origin()
-    let configuration = Setting().configuration
-    let dialler = TargetDialler(
-      lookup: NameLookup(configuration, pool: .init(threads: 1, limit: 1)) { _, _ in .success([]) },
-      timeout: .seconds(10), keepalive: TCPKeepalive())
+    let dialler = TargetDialler(timeout: .seconds(10), keepalive: TCPKeepalive())
     let ledger = DescriptorLedger(DescriptorLedger.Limits(connections: 1, descriptors: 2))
     let loop = group.next()
+    let grant = Grant(rule: RuleReference(index: 0, name: nil))
     func dial() async throws -> any Channel {
       try await loop.flatSubmit {
-        let access = AccessRequest(
-          command: .connect, identity: .anonymous, client: .v4(1), host: .address(.v4(0x7f00_0001)), port: origin.port)
-        return dialler.dial(
-          RequestedTarget(asked: access.host, access, search: [], decide: { _ in nil }), port: origin.port,
-          attempt: DialAttempt(eventLoop: loop, descriptors: SessionDescriptors(ledger, id: 1)), judged: { _ in },
-          decide: { _ in AccessDecision(.allowed(by: RuleReference(index: 0, name: nil))) })
-      }.get()
+        dialler.connect(
+          to: [GrantedAddress(.v4(0x7f00_0001), grant)], port: origin.port,
+          attempt: DialAttempt(eventLoop: loop, descriptors: SessionDescriptors(ledger, id: 1)))
+      }.get().channel
     }
     let first = try await dial()
     let error = await #expect(throws: SessionEnd.self) { try await dial() }

@@ -195,20 +195,13 @@ import Testing
       switch asked.converted {
       case .malformed: malformed += 1
       case .unconverted: Issue.record("\(field) was not converted")
-      case let host:
-        let target = RequestedTarget(
-          asked: asked,
-          AccessRequest(command: .connect, identity: identity, client: .v4(1), host: host, port: 22), search: search
-        ) { access in
-          guard case .refused(let decision) = policy.preliminaryDecision(for: access) else {
-            if case .name(let name) = access.host { judged.withLock { _ = $0.insert(name.canonical) } }
-            return nil
-          }
-          return decision
-        }
-        guard let question = target.question else {
-          literals += 1
-          continue
+      case .address: literals += 1
+      case .name(let name):
+        let target = RequestedName(name, search: search) { name in
+          let evaluation = policy.evaluate(
+            AccessRequest(command: .connect, identity: identity, client: .v4(1), host: .name(name), port: 22))
+          if evaluation.refusal == nil { judged.withLock { _ = $0.insert(name.canonical) } }
+          return evaluation
         }
         guard target.certainRefusal == nil else {
           refused += 1
@@ -222,7 +215,7 @@ import Testing
             return .failure(SessionEnd(.connectFailed(.noSuchName)))
           },
           inHostsFile: { _, _ in .success([]) })
-        _ = sources.answer(question, limit: 16)
+        _ = sources.answer(target.question, limit: 16)
         resolved += 1
       }
     }

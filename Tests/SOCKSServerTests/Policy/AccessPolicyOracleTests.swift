@@ -138,6 +138,26 @@ private struct Generator {
     )
   }
 
+  /// A few rules; sometimes with so many between them that are about somebody else that places are far apart.
+  mutating func rules() -> [(AccessRule, PolicyOracle.Rule)] {
+    let hasPadding = chance(10)
+    return (0..<Int.random(in: 0...6, using: &random)).flatMap { _ in
+      let padding = hasPadding ? Int.random(in: 0...70, using: &random) : 0
+      return (0..<padding).compactMap { _ in Self.somebodyElses } + [rule()]
+    }
+  }
+
+  private static let somebodyElses: (AccessRule, PolicyOracle.Rule)? =
+    (try? IdentityPattern(parsing: "nobody@NOWHERE")).map { pattern in
+      let who = PolicyOracle.Who.pattern(components: [Array("nobody")], realm: Array("NOWHERE"))
+      return (
+        .allow([.connect, .bind, .associate], identities: [pattern], targets: [.any]),
+        PolicyOracle.Rule(
+          allows: true, commands: Set(AccessCommand.allCases.map(\.rawValue)), principals: [who], targets: [.any],
+          ports: nil, clients: nil)
+      )
+    }
+
   mutating func request() -> (AccessRequest, PolicyOracle.Request, reaching: IPAddress) {
     let isAnonymous = chance(10)
     let components =
@@ -176,18 +196,17 @@ private struct Generator {
     let own: [(IPAddress, Int)] = [.v4(0x0A00_0005), .v6(high: 0x2001_0DB8_0000_0000, low: 1)].flatMap {
       [($0, 22), ($0, 24)]
     }
+    let ownListeners = Set(own.map { ListenerEndpoint(address: $0.0, port: UInt16($0.1)) })
     let ownBits = own.map { (Generator.bits($0.0), $0.1) }
     var seen = (allowed: 0, denied: 0, special: 0, none: 0, refusedEarly: 0, anyPeerLetIn: 0)
     for _ in 0..<max(1, requests / 4 / Self.requestsPerSet) {
-      let rules = (0..<Int.random(in: 0...6, using: &generator.random)).map { _ in generator.rule() }
-      let policy = AccessPolicy(
-        rules: rules.map(\.0),
-        ownListeners: Set(own.map { ListenerEndpoint(address: $0.0, port: UInt16($0.1)) }))
+      let rules = generator.rules()
+      let policy = AccessPolicy(rules: rules.map(\.0))
       for _ in 0..<Self.requestsPerSet {
         let (request, model, reaching) = generator.request()
         let expected = PolicyOracle.evaluate(
           rules.map(\.1), model, reaching: Generator.known(reaching), own: ownBits)
-        let decision = policy.decision(for: request, reaching: reaching)
+        let decision = policy.decision(for: request, reaching: reaching, ownListeners: ownListeners)
         switch expected {
         case .allowed:
           seen.allowed += 1
@@ -201,7 +220,7 @@ private struct Generator {
             "seed \(seed): \(request) reaching \(reaching): \(decision), expected \(expected); \(rules.map(\.0))")
           return
         }
-        if case .refused = policy.preliminaryDecision(for: request) {
+        if case .refused = policy.preliminaryDecision(for: request, ownListeners: ownListeners) {
           seen.refusedEarly += 1
           // Nothing that is refused before resolving could have been allowed afterwards.
           let addresses: [IPAddress] =

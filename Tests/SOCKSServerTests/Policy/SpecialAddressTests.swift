@@ -174,9 +174,7 @@ extension SOCKSHost {
     let address = try #require(IPAddress(address))
     let own: Set = [ListenerEndpoint(address: try #require(IPAddress("10.0.0.5")), port: 1080)]
     func decide(_ target: String, port: UInt16) throws -> AccessDecision {
-      var policy = try policy([target])
-      policy.ownListeners = own
-      return try policy.decision(for: request("name.example", port: port), reaching: address)
+      try policy([target]).decision(for: request("name.example", port: port), reaching: address, ownListeners: own)
     }
     #expect(
       try decide("*", port: 1080).reason == .specialAddress(.ownListener, unnamedBy: RuleReference(index: 0, name: nil))

@@ -224,27 +224,22 @@ final class Association {
   private func decide(
     _ data: ByteBuffer, _ target: AssociationTarget, to destination: SOCKSAddress
   ) throws(DatagramDrop) {
-    let rule = self.session.record.rule
-    let access = self.session.access(.associate, to: destination)
-    // The record has the rule of the first target.
-    self.session.record.rule = rule ?? self.session.record.rule
-    switch access {
+    switch self.session.access(.associate, to: destination) {
     case .failure(let end):
+      self.refused(end)
       let drop: DatagramDrop = end.cause == .malformedName ? .malformedName : .refusedByRule
       target.state = .refused(drop, until: self.eventLoop.now + Self.decisionLifetime)
       throw drop
-    case .success(let requested):
-      if let question = requested.question {
-        guard let known = target.answer, self.eventLoop.now < known.until else {
-          return try self.resolve(question, data, target, requested)
-        }
-        target.state = self.state(known.answer, of: requested, until: known.until)
-      } else {
-        guard let access = requested.first, case .address(let address) = access.host else { throw .unresolved }
-        target.state = self.state(for: access, addresses: [address], until: .distantFuture)
+    case .success(.name(let name)):
+      guard let known = target.answer, self.eventLoop.now < known.until else {
+        return try self.resolve(name, data, target, port: destination.port)
       }
-      try self.proceed(data, target)
+      target.state = self.state(self.session.route(of: name, known.answer), port: destination.port, until: known.until)
+    case .success(.address(let route)):
+      target.state = self.state(.granted(route), port: destination.port, until: .distantFuture)
+    case .success(.anyPeer): throw .unresolved
     }
+    try self.proceed(data, target)
   }
 
   private func proceed(_ data: ByteBuffer, _ target: AssociationTarget) throws(DatagramDrop) {
@@ -255,40 +250,31 @@ final class Association {
     }
   }
 
-  /// What a resolved name leads to.
-  private func state(
-    _ answer: NameAnswer, of requested: RequestedTarget, until end: NIODeadline
-  ) -> AssociationTarget.State {
-    switch answer {
-    case .found(let index, let addresses):
-      guard requested.candidates.indices.contains(index), requested.candidates[index].refusal == nil else { break }
-      return self.state(for: requested.candidates[index].access, addresses: addresses, until: end)
-    case .refused: break
+  /// The first address that the rules and the system let a datagram go to; for a while, and not longer than `end`.
+  private func state(_ route: Route, port: UInt16, until end: NIODeadline) -> AssociationTarget.State {
+    let end = min(end, self.eventLoop.now + Self.decisionLifetime)
+    switch route {
+    case .refused(let decision):
+      self.refused(SessionEnd(decision))
+      return .refused(.refusedByRule, until: end)
+    case .granted(let addresses):
+      for granted in addresses {
+        guard port != 0, DatagramPath.exists(to: granted.address, port: port),
+          let peer = try? AssociationPeer(granted.address, port: port)
+        else { continue }
+        // The record has the first that is used.
+        if self.session.record.grant == nil { self.session.granted(granted.grant) }
+        peer.throttle = self.limits?.throttle(under: granted.grant)
+        return .reachable(peer, until: end)
+      }
+      // The network may come back.
+      return .refused(.notSent, until: self.eventLoop.now + Self.failedNameLifetime)
     }
-    return .refused(.refusedByRule, until: min(end, self.eventLoop.now + Self.decisionLifetime))
   }
 
-  /// The first address that the rules and the system let a datagram go to; for a while, and not longer than `end`.
-  private func state(
-    for access: AccessRequest, addresses: [IPAddress], until end: NIODeadline
-  ) -> AssociationTarget.State {
-    var drop = DatagramDrop.refusedByRule
-    let end = min(end, self.eventLoop.now + Self.decisionLifetime)
-    for address in addresses {
-      let decision = self.session.decision(for: access, reaching: address)
-      guard decision.isAllowed else { continue }
-      if self.session.record.rule == nil { self.session.record.rule = decision.rule }
-      guard access.port != 0, DatagramPath.exists(to: address, port: access.port),
-        let peer = try? AssociationPeer(address, port: access.port)
-      else {
-        drop = .notSent
-        continue
-      }
-      peer.throttle = self.limits?.throttle(under: decision.rule)
-      return .reachable(peer, until: end)
-    }
-    // The network may come back.
-    return .refused(drop, until: drop == .notSent ? self.eventLoop.now + Self.failedNameLifetime : end)
+  private func refused(_ end: SessionEnd) {
+    guard self.counts.refusingRule == nil, case .refused(let refusal) = end.cause else { return }
+    self.counts.refusingRule = refusal.rule
   }
 
   private func send(_ data: ByteBuffer, to peer: AssociationPeer) throws(DatagramDrop) {
@@ -320,26 +306,26 @@ final class Association {
   // MARK: Names
 
   private func resolve(
-    _ question: NameQuestion, _ data: ByteBuffer, _ target: AssociationTarget, _ requested: RequestedTarget
+    _ name: RequestedName, _ data: ByteBuffer, _ target: AssociationTarget, port: UInt16
   ) throws(DatagramDrop) {
-    let attempt = DialAttempt(eventLoop: self.eventLoop, identity: requested.first?.identity)
+    let attempt = DialAttempt(eventLoop: self.eventLoop, identity: self.session.identity)
     target.state = .resolving(attempt, waiting: [try self.wait(data)])
-    self.session.services.dialler.lookup.answer(question, attempt: attempt).assumeIsolated().whenComplete {
+    self.session.services.lookup.answer(name.question, attempt: attempt).assumeIsolated().whenComplete {
       [weak self] result in
       guard let self, self.isRelaying else { return }
-      self.resolved(result, target, requested)
+      self.resolved(result, target, name, port: port)
     }
   }
 
   private func resolved(
-    _ result: Result<NameAnswer, any Error>, _ target: AssociationTarget, _ requested: RequestedTarget
+    _ result: Result<NameAnswer, any Error>, _ target: AssociationTarget, _ name: RequestedName, port: UInt16
   ) {
     guard case .resolving(_, let waiting) = target.state else { return }
     let end = self.eventLoop.now + TimeAmount(self.settings.nameLifetime)
     switch result {
     case .success(let answer):
       target.answer = (answer, end)
-      target.state = self.state(answer, of: requested, until: end)
+      target.state = self.state(self.session.route(of: name, answer), port: port, until: end)
     case .failure:
       target.answer = nil
       target.state = .refused(.unresolved, until: self.eventLoop.now + Self.failedNameLifetime)

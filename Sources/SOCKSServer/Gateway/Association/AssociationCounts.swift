@@ -9,6 +9,8 @@ struct AssociationCounts: Hashable, Sendable {
   var bytesFromClient: UInt64 = 0
   var bytesFromTargets: UInt64 = 0
   var drops = DatagramDrops()
+  /// What refused the first target that a rule refused.
+  var refusingRule: String?
 
   /// For the session's record.
   var metadata: Logger.Metadata {

@@ -20,20 +20,18 @@ final class AssociationLimits {
     session.limitLength(to: session.length(under: nil))
   }
 
-  /// What holds for datagrams that a rule lets through, and for the answers to them.
+  /// What holds for datagrams under a grant, and for the answers to them.
   ///
-  /// The rule is in use from now on: where it gives less time than those before it, counted from the beginning, less time
+  /// Its rule is in use from now on: where it gives less time than those before it, counted from the beginning, less time
   /// is left.
   ///
-  /// - Parameter rule: nil for a datagram that no rule was asked for.
-  func throttle(under rule: RuleReference?) -> SessionThrottle? {
-    guard let rule else { return self.common }
-    if let known = self.throttles[rule.index] { return known }
-    let throttle =
-      self.session.services.ruleBuckets[rule.index] == nil
-      ? self.common : self.session.makeThrottle(under: rule)
-    self.throttles[rule.index] = .some(throttle)
-    self.limitLength(to: self.session.length(under: rule))
+  /// - Parameter grant: nil for a datagram that no rule was asked for.
+  func throttle(under grant: Grant?) -> SessionThrottle? {
+    guard let grant else { return self.common }
+    if let known = self.throttles[grant.rule.index] { return known }
+    let throttle = grant.bandwidth == nil ? self.common : self.session.makeThrottle(under: grant)
+    self.throttles[grant.rule.index] = .some(throttle)
+    self.limitLength(to: self.session.length(under: grant))
     return throttle
   }
 

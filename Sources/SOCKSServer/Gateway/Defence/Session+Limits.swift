@@ -20,23 +20,16 @@ extension Session {
     self.exceedsPrincipalCap ? SessionEnd(.limit(.sessionsPerPrincipal)) : nil
   }
 
-  /// What holds the session to its bandwidths; nil when nothing does. Asked for when the rule is known.
-  func makeThrottle() -> SessionThrottle? { self.makeThrottle(under: self.record.rule) }
-
-  /// What holds that part of a session to its bandwidths which a rule has allowed.
-  func makeThrottle(under rule: RuleReference?) -> SessionThrottle? {
-    let bucket = rule.flatMap { self.services.ruleBuckets[$0.index] }
+  /// What holds to its bandwidths that part of a session which a grant is for, or which no rule was asked about; nil when
+  /// nothing does.
+  func makeThrottle(under grant: Grant?) -> SessionThrottle? {
+    let bucket = grant.flatMap { self.services.ruleBuckets[$0.rule.index] }
     return SessionThrottle([self.principalSession?.bucket, bucket].compactMap { $0 })
   }
 
-  /// From now on the session has the time that its rule, or the configuration, gives it. Called when the rule is known.
-  func limitLength() { self.limitLength(to: self.length(under: self.record.rule)) }
-
-  /// The time that a rule, or the configuration, gives a session.
-  func length(under rule: RuleReference?) -> TimeAmount {
-    let rules = self.services.policy.rules
-    let length = rule.flatMap { rules.indices.contains($0.index) ? rules[$0.index].session : nil }
-    return length.map(TimeAmount.init) ?? self.services.sessionLength
+  /// The time that a grant, or the configuration, gives a session.
+  func length(under grant: Grant?) -> TimeAmount {
+    grant?.maximumDuration.map(TimeAmount.init) ?? self.services.sessionLength
   }
 
   /// From now on the session has so much time.

@@ -42,6 +42,7 @@ final class GatewayUnderTest: Sendable {
     }
     var inHostsFile: @Sendable (String, Int) -> Result<[IPAddress], SessionEnd> = { _, _ in .success([]) }
     var searchDomains: [HostName] = []
+    var rulesAsked: @Sendable (RulesQuestion) -> Void = { _ in }
     /// Called with every context made.
     var prepare: @Sendable (FakeEstablishment) -> Void = { _ in }
 
@@ -74,7 +75,8 @@ final class GatewayUnderTest: Sendable {
               prepare(establishment)
               return establishment
             }, engine: "fake")
-        }, lookUp: self.lookUp, inHostsFile: self.inHostsFile, now: self.now, random: self.random,
+        }, lookUp: self.lookUp, inHostsFile: self.inHostsFile,
+        rulesAsked: self.rulesAsked, now: self.now, random: self.random,
         descriptors: { descriptors })
     }
   }
