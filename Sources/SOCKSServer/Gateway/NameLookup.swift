@@ -33,6 +33,8 @@ final class NameLookup: Sendable {
   /// The first of a question's names that has addresses, with them in the resolver's order. The deadline is for all names of
   /// the question together.
   ///
+  /// Fails with a ``NameFailure``.
+  ///
   /// A lookup that outlives its deadline keeps its thread until the resolver gives up. One that has not begun by then, or
   /// when its client goes, is never begun.
   func answer(_ question: NameQuestion, attempt: DialAttempt) -> EventLoopFuture<NameAnswer> {
@@ -41,7 +43,7 @@ final class NameLookup: Sendable {
     let isWanted = Flag()
     var timer: Scheduled<Void>?
     var place = LookupTurns.Place.begun
-    let settle: (Result<NameAnswer, SessionEnd>) -> Void = { result in
+    let settle: (Result<NameAnswer, NameFailure>) -> Void = { result in
       guard isWanted.lower() else { return }
       timer?.cancel()
       if case .waiting(let number) = place { self.turns.cancel(attempt.identity, number) }
@@ -51,9 +53,9 @@ final class NameLookup: Sendable {
       }
     }
     timer = eventLoop.assumeIsolated().scheduleTask(in: self.timeout) {
-      settle(.failure(SessionEnd(.timeout(.resolve))))
+      settle(.failure(NameFailure(end: SessionEnd(.timeout(.resolve)))))
     }
-    attempt.whenGivenUp { settle(.failure(SessionEnd(.connectionClosed, "the client disconnected"))) }
+    attempt.whenGivenUp { settle(.failure(NameFailure(end: SessionEnd(.connectionClosed, "the client disconnected")))) }
     let begin = NIOLoopBound(
       {
         // Nobody may want it any more when its turn comes.
@@ -65,25 +67,25 @@ final class NameLookup: Sendable {
       LookupTurns.Lookup(isWanted: { isWanted.isUp }) {
         if eventLoop.inEventLoop { begin.value() } else { eventLoop.execute { begin.value() } }
       })
-    if place == .refused { settle(.failure(SessionEnd(.limit(.lookupQueue)))) }
+    if place == .refused { settle(.failure(NameFailure(end: SessionEnd(.limit(.lookupQueue))))) }
     return promise.futureResult
   }
 
   private func begin(
     _ question: NameQuestion, isWanted: Flag, attempt: DialAttempt,
-    _ settle: @escaping (Result<NameAnswer, SessionEnd>) -> Void
+    _ settle: @escaping (Result<NameAnswer, NameFailure>) -> Void
   ) {
     let (limit, sources, turns, identity) = (self.maximumAddresses, self.sources, self.turns, attempt.identity)
-    let isAdmitted = self.pool.submit(to: attempt.eventLoop) { () -> Result<NameAnswer, SessionEnd> in
+    let isAdmitted = self.pool.submit(to: attempt.eventLoop) { () -> Result<NameAnswer, NameFailure> in
       defer { turns.end(identity) }
-      guard isWanted.isUp else { return .failure(SessionEnd(.connectionClosed)) }
+      guard isWanted.isUp else { return .failure(NameFailure(end: SessionEnd(.connectionClosed))) }
       return sources.answer(question, limit: limit)
     } completion: { result in
-      settle(result ?? .failure(SessionEnd(.draining)))
+      settle(result ?? .failure(NameFailure(end: SessionEnd(.draining))))
     }
     guard !isAdmitted else { return }
     turns.end(identity)
-    settle(.failure(SessionEnd(.limit(.lookupQueue), "too many names are being resolved")))
+    settle(.failure(NameFailure(end: SessionEnd(.limit(.lookupQueue), "too many names are being resolved"))))
   }
 }
 

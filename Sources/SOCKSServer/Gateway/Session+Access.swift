@@ -54,7 +54,14 @@ extension Session {
     case .address(let route):
       return eventLoop.makeCompletedFuture(Result { try self.follow(.granted(route)) })
     case .name(let name):
-      return self.services.lookup.answer(name.question, attempt: attempt).assumeIsolated().flatMapThrowing { answer in
+      return self.services.lookup.answer(name.question, attempt: attempt).assumeIsolated().flatMapErrorThrowing {
+        error in
+        guard let failure = error as? NameFailure else { throw error }
+        // Where there is one candidate, no other can have been looked for.
+        let index = failure.candidate ?? (name.candidates.count == 1 ? 0 : nil)
+        if let index, name.candidates.indices.contains(index) { self.judged(name.candidates[index].host) }
+        throw failure.end
+      }.flatMapThrowing { answer in
         guard let (candidate, _) = name.candidate(in: answer) else { throw SessionEnd(.bug) }
         self.judged(candidate.host)
         return try self.follow(self.route(of: name, answer))

@@ -87,7 +87,7 @@ import Testing
       ])
     #expect(
       answers.map { $0.record["resolved_name"] }
-        == ["wiki.corp.test", "other.b.test", nil, "secret.corp.test", nil, nil, nil])
+        == ["wiki.corp.test", "other.b.test", "absent.b.test", "secret.corp.test", nil, nil, nil])
     #expect(answers[0].record["target"]?.hasPrefix("wiki:") == true)
     #expect(answers[3].record["rule"] == "rule 1")
     // The final dot is kept.
@@ -138,11 +138,13 @@ import Testing
       names, names.setting(rules),
       Self.bytes(
         "bücher.test", "BÜCHER。Test", "xn--bcher-kva.test", "bücher.geheim.test", "xn--bcher-kva.geheim.test",
-        "１２７.０.０.９", "[::ffff:127.0.0.9]", "127。0。0。9"), command: command)
-    #expect(answers.map(\.code) == [0, 0, 0, 2, 2, 2, 2, 2])
-    #expect(names.queries == Array(repeating: "xn--bcher-kva.test", count: 3))
+        "１２７.０.０.９", "[::ffff:127.0.0.9]", "127。0。0。9", "straße.test"), command: command)
+    #expect(answers.map(\.code) == [0, 0, 0, 2, 2, 2, 2, 2, 4])
+    #expect(names.queries == Array(repeating: "xn--bcher-kva.test", count: 3) + ["xn--strae-oqa.test"])
     #expect(answers[0].record["resolved_name"] == "xn--bcher-kva.test")
     #expect(answers[2].record["resolved_name"] == nil && answers[5].record["resolved_name"] == "127.0.0.9")
+    // A name that does not exist has been looked for under this one.
+    #expect(answers[8].record["resolved_name"] == "xn--strae-oqa.test")
     #expect(answers[6].record["target"]?.hasPrefix("127.0.0.9:") == true)
   }
 

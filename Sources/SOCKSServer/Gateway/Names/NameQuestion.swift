@@ -49,6 +49,13 @@ enum NameAnswer: Hashable, Sendable {
   case refused(candidate: Int)
 }
 
+/// A ``NameQuestion`` has no answer.
+struct NameFailure: Error, Hashable, Sendable {
+  /// The candidate that was being looked for, by its place; nil where that is not known.
+  var candidate: Int?
+  var end: SessionEnd
+}
+
 /// Where complete names are looked up. Both may block, and return at most so many addresses.
 struct NameSources: Sendable {
   /// Fails with `noSuchName` where there is no such name or no address, and with another cause where nobody can say.
@@ -60,8 +67,8 @@ struct NameSources: Sendable {
   ///
   /// A search goes on only behind a name that certainly has no address. Behind one that is refused, or that nobody can tell
   /// of at this time, it ends: else a rule or a failing server would lead to the host of the same label in another domain.
-  func answer(_ question: NameQuestion, limit: Int) -> Result<NameAnswer, SessionEnd> {
-    var last = SessionEnd(.connectFailed(.noSuchName), "there is no such name")
+  func answer(_ question: NameQuestion, limit: Int) -> Result<NameAnswer, NameFailure> {
+    var last = NameFailure(end: SessionEnd(.connectFailed(.noSuchName), "there is no such name"))
     for (index, candidate) in question.candidates.enumerated() {
       // A refused name is not asked of anybody; whether this machine has it in its file has to be known, for then the
       // label means that host and is refused.
@@ -72,12 +79,14 @@ struct NameSources: Sendable {
         return .success(
           candidate.isRefused ? .refused(candidate: index) : .found(candidate: index, addresses: addresses))
       case .failure(let error) where error.cause == .connectFailed(.noSuchName):
-        last = error
+        last = NameFailure(candidate: index, end: error)
       case .failure(let error):
-        return .failure(error)
+        return .failure(NameFailure(candidate: index, end: error))
       }
     }
-    guard !question.isLabelAlone else { return .failure(SessionEnd(.connectFailed(.noSuchName), question.labelHint)) }
+    guard !question.isLabelAlone else {
+      return .failure(NameFailure(candidate: 0, end: SessionEnd(.connectFailed(.noSuchName), question.labelHint)))
+    }
     return .failure(last)
   }
 
