@@ -204,7 +204,7 @@ extension SOCKSError.Code {
   public static let passwordRefused = Self(base: .passwordRefused)
   /// The server answered the request with a failure (RFC 1928 section 6).
   public static let requestRefused = Self(base: .requestRefused)
-  /// What stands for a host's name cannot be one (reply X'04').
+  /// What is given as a host's name cannot be one (reply X'04').
   public static let malformedName = Self(base: .malformedName)
   /// A command other than those served (reply X'07').
   public static let unsupportedCommand = Self(base: .unsupportedCommand)

@@ -17,7 +17,7 @@ public final class AssociationControlHandler: ChannelInboundHandler {
 
   public func handlerAdded(context: ChannelHandlerContext) {
     self.context = context
-    // The end is seen only by reading. This waits for whoever is adding handlers to be done.
+    // The end is seen only by reading. This waits until the caller has added its handlers.
     context.eventLoop.assumeIsolated().execute { [weak self] in self?.context?.read() }
   }
 

@@ -78,7 +78,7 @@ public final class FakeProtection: PerMessageProtection {
       let octets = batch.withToken(at: index) { span in
         var copy = ByteBuffer()
         copy.writeBytes(span.bytes)
-        // As the library does: the token is scrambled, whoever else looks at the storage.
+        // As the library does: the token is scrambled, even if others share the storage.
         for offset in span.byteOffsets { span.storeBytes(of: 0xee, toByteOffset: offset, as: UInt8.self) }
         return Array(copy.readableBytesView)
       }

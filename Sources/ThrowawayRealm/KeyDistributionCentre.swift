@@ -2,7 +2,7 @@ internal import Subprocess
 
 /// The realm's KDC, a child that does not outlive this process.
 ///
-/// A shell stands between: it reads its standard input, which ends when this process asks for it or is gone in
+/// A shell is in between: it reads its standard input, which ends when this process asks for it or is gone in
 /// whatever way, then ends the centre and removes the folder. The centre in turn dies with the shell.
 ///
 /// Its log comes here up to the line that says it listens, then goes to a file: a centre that had to wait until this

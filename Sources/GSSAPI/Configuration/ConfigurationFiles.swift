@@ -16,7 +16,7 @@ struct ConfigurationFiles: Equatable {
   static let maximumBytes = 4 << 20
   static let maximumDepth = 16
 
-  /// What stands for a file: its contents, or the system's error number.
+  /// The state of a file: its contents, or the system's error number.
   private enum Content: Equatable {
     case bytes([UInt8])
     case folder([String])

@@ -1,6 +1,6 @@
 internal import CGSSAPI
 
-/// What the library tells of a context that stands (`gss_inquire_context`). Of a half-open one it must not be asked.
+/// What the library reports of an established context (`gss_inquire_context`). It must not be asked about a half-open one.
 struct ContextFacts {
   let initiator: GSSName?
   let acceptor: GSSName?

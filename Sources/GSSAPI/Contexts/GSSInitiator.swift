@@ -21,7 +21,7 @@ public struct GSSInitiator: ~Copyable, Sendable {
   /// - Parameters:
   ///   - target: the service.
   ///   - mechanism: what to speak.
-  ///   - flags: the services asked for. What was granted stands in the context's own flags: check them.
+  ///   - flags: the services asked for. What was granted is in the context's own flags: check them.
   ///   - credential: with what; `nil` takes the library's default credential.
   ///   - channelBindings: octets of the channel below that both sides see; `nil` for none.
   ///   - lifetime: seconds the context should be good for; zero for the mechanism's default.

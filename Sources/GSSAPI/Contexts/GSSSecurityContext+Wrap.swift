@@ -8,7 +8,7 @@ extension GSSSecurityContext {
   ///   - confidential: whether to seal it; else it is signed.
   ///   - output: needs room for the plaintext and what the token adds (28 to 72 octets with Kerberos). With too
   ///     little room this is a misuse, and no message number is spent.
-  /// - Returns: whether the message was sealed. Whoever asked for it must check.
+  /// - Returns: whether the message was sealed. A caller that asked for it must check.
   public mutating func wrap(
     _ plaintext: RawSpan, confidential: Bool, into output: inout OutputRawSpan
   ) throws(GSSError) -> Bool {

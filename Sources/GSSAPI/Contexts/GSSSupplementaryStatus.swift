@@ -1,5 +1,5 @@
 /// What the library adds to a successful unwrap (RFC 2744 section 3.9.1): the message is authentic and its plaintext
-/// was returned, but it is not the next one. Whoever relays a stream must treat every bit as the end of it.
+/// was returned, but it is not the next one. A relay must treat every bit as the end of the stream.
 public struct GSSSupplementaryStatus: OptionSet, Hashable, Sendable {
   public let rawValue: UInt32
 

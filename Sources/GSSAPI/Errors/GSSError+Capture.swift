@@ -6,7 +6,7 @@ extension GSSError {
 
   /// Throws unless `major` is a success, with the texts taken at once from this thread.
   ///
-  /// Supplementary bits are no failure here: whoever unwraps looks at them.
+  /// Supplementary bits are no failure here: the unwrapping code looks at them.
   static func check(
     _ operation: StaticString, _ major: OM_uint32, _ minor: OM_uint32, _ mechanism: GSSMechanism? = nil
   ) throws(GSSError) {

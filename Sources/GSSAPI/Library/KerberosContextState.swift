@@ -3,7 +3,7 @@ internal import CGSSAPI
 /// What protects the messages of an established Kerberos context, looked at without ending it: the key, and where the
 /// numbers stand (`gss_krb5_lucid_context_v1_t`). The library wipes its copy of the keys when this ends.
 ///
-/// Whoever protects messages with it must delete the context first: two owners of one send number make two messages with
+/// Code that protects messages with it must delete the context first: two owners of one send number make two messages with
 /// the same number.
 @safe
 public struct KerberosContextState: ~Copyable {

@@ -21,7 +21,7 @@ public final class GSSName: @unchecked Sendable {
     _ = unsafe gss_release_name(&minor, &handle)
   }
 
-  /// A service on a host, `socks@gate.example.com`; the service alone stands for any host of it in a keytab.
+  /// A service on a host, `socks@gate.example.com`; the service alone means any host of it in a keytab.
   public static func hostBased(_ text: String) throws(GSSError) -> GSSName {
     unsafe try imported(Array(text.utf8), kind: cgssapi_nt_hostbased_service())
   }

@@ -149,7 +149,7 @@ extension TokenSession {
 }
 
 extension SealedShape {
-  /// What the checksum covers. For RFC 8009 the vector stands where the header will.
+  /// What the checksum covers. For RFC 8009 the vector is where the header will be.
   func hashed(_ type: EncryptionType) -> Range<Int> {
     (type.authenticatesCiphertext ? 0 : cipherStart)..<cipherStart + cipherLength
   }

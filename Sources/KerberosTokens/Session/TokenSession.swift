@@ -2,7 +2,7 @@
 /// makes and opens wrap tokens in batches.
 ///
 /// It takes a context over whose keys were looked at. Two owners of one send number would make two tokens with the same
-/// number, so whoever makes a session deletes the library's context, and makes only one session of a context.
+/// number, so the caller that makes a session deletes the library's context, and makes only one session of a context.
 ///
 /// A session has one owner and belongs to the thread of its ``CipherProvider``. Its keys are wiped with it.
 ///

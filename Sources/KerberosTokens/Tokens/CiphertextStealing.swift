@@ -35,7 +35,7 @@ struct CiphertextStealing: Hashable {
   /// Before CBC deciphers the padded length.
   ///
   /// - Parameter deciphered: the block at ``penultimate``, which is the last one of plain CBC, deciphered by itself. It is
-  ///   the padded last plaintext and the stolen block in one: where the padding stands, the stolen octets show.
+  ///   the padded last plaintext and the stolen block in one: where the padding is, the stolen bytes appear.
   func restoreOrder(_ token: TokenMemory, deciphered: CipherBlock) {
     let lastOfCBC = token.block(at: penultimate)
     token.copy(last..<last + lastLength, to: penultimate)

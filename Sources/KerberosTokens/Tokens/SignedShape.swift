@@ -1,5 +1,5 @@
 /// Where things lie in a signed token whose rotation is undone: header, plaintext, checksum. The checksum covers
-/// `plaintext | header` (RFC 4121 section 4.2.4), so a copy of the header stands behind the plaintext while it is computed.
+/// `plaintext | header` (RFC 4121 section 4.2.4), so a copy of the header follows the plaintext while it is computed.
 struct SignedShape: Hashable {
   let plaintextLength: Int
   let checksumLength: Int

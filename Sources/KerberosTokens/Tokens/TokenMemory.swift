@@ -74,7 +74,7 @@ struct TokenMemory {
 
   /// Where `range` begins, for a call that touches nothing outside it.
   @unsafe func pointer(_ range: Range<Int>) -> UnsafeMutableRawPointer {
-    // Shapes have judged every length before; should one of them slip, the process ends rather than touch other memory.
+    // Shapes have judged every length before; should one of them have a bug, the process ends rather than touch other memory.
     precondition(range.lowerBound >= 0 && range.upperBound <= count, "an access outside a token's memory")
     return unsafe base + range.lowerBound
   }

@@ -1,4 +1,4 @@
-/// RRC (RFC 4121 section 4.2.5): a sender may turn the body to the right, and whoever receives must turn it back. The
+/// RRC (RFC 4121 section 4.2.5): a sender may turn the body to the right, and the receiver must turn it back. The
 /// count is protected by nothing and may exceed the body: it counts modulo the body's length, and a token with another
 /// count can be the same token.
 enum TokenRotation {

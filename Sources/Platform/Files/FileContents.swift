@@ -2,7 +2,7 @@ internal import Glibc
 
 /// Reading of whole small files.
 public enum FileContents {
-  /// Reads a regular file, or what a name such as `/dev/stdin` stands for, up to a limit.
+  /// Reads a regular file, or what a name such as `/dev/stdin` refers to, up to a limit.
   ///
   /// - Parameter limit: The largest length that is accepted, in octets. No more than one octet beyond is ever read.
   public static func read(path: String, limit: Int) throws(FileReadError) -> [UInt8] {

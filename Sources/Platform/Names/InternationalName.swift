@@ -3,7 +3,7 @@ internal import CLibIDN2
 /// Host names beyond ASCII, in the ASCII form that goes on the wire and to resolvers: IDNA2008 (RFC 5891) with the
 /// mapping of Unicode TR46, not the transitional one.
 public enum InternationalName {
-  /// Bytes of a name that are looked at. No host name is longer in any form: each of at most 253 ASCII bytes stands for at
+  /// Bytes of a name that are looked at. No host name is longer in any form: each of at most 253 ASCII bytes represents at
   /// most one character, of at most four bytes.
   public static let maximumLength = 1_012
 

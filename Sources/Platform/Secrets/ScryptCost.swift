@@ -36,7 +36,7 @@ extension ScryptCost {
   /// One digit for log N, five each for r and p.
   static let encodedLength = 11
 
-  /// Reads what stands behind `$7$`.
+  /// Reads what follows `$7$`.
   init?(setting octets: some Collection<UInt8>) {
     let digits = octets.prefix(Self.encodedLength).compactMap { Self.alphabet.firstIndex(of: $0) }
     guard digits.count == Self.encodedLength else { return nil }

@@ -52,7 +52,7 @@ public struct ScryptHash: Hashable, Sendable {
     return Self.areEqual(octets, Array(self.text.utf8)) && isUsable
   }
 
-  /// A password of 1 to 255 octets without NUL: with one in it, crypt(3) would take only what stands before.
+  /// A password of 1 to 255 bytes without NUL: with one in it, crypt(3) would take only what precedes it.
   public static func isUsable(_ password: [UInt8]) -> Bool {
     (1...255).contains(password.count) && !password.contains(0)
   }

@@ -1,7 +1,7 @@
 /// Whose UDP sockets there are on this machine: the kernel's tables `/proc/net/udp` and `udp6` as they were at one moment.
 ///
 /// The `sock_diag` interface answers a question for one socket with one. Several may have the same address when each asked
-/// for that (`SO_REUSEADDR`), whoever made them, so all are looked at.
+/// for that (`SO_REUSEADDR`), no matter who made them, so all are checked.
 public struct DatagramOwners: Sendable {
   /// Whose socket has sent a datagram.
   public enum Answer: Hashable, Sendable {
@@ -49,7 +49,7 @@ public struct DatagramOwners: Sendable {
 }
 
 extension SocketEndpoint {
-  /// True when a socket that has this for its own end, or for its peer's, may use that address: a port of zero stands for
+  /// True when a socket that has this for its own end, or for its peer's, may use that address: a port of zero means
   /// any, and so does an address of all zeros, an IPv6 one also for IPv4.
   fileprivate func covers(_ other: SocketEndpoint) -> Bool {
     guard self.port == other.port || self.port == 0 else { return false }

@@ -1,6 +1,6 @@
 /// One end of a TCP connection, or a UDP socket's address.
 public struct SocketEndpoint: Hashable, Sendable {
-  /// 4 or 16 octets in network order. An IPv4-mapped address (`::ffff:0:0/96`) has become the IPv4 address it stands for.
+  /// 4 or 16 octets in network order. An IPv4-mapped address (`::ffff:0:0/96`) has become the IPv4 address that it maps.
   public let octets: [UInt8]
   public let port: UInt16
 

@@ -2,7 +2,7 @@
   internal import Glibc
 #endif
 
-/// Other names of a host, as the system's resolver has them. Whoever answers for DNS chooses them: for messages only.
+/// Other names of a host, as the system's resolver has them. Whatever answers DNS chooses them: for messages only.
 public enum HostNames {
   /// The most addresses whose names are asked for.
   private static let maximumAddresses = 2

@@ -3,7 +3,7 @@ public import NIOCore
 import Synchronization
 
 /// Lines of log that anybody can cause any number of times: at most one a second of a kind, with the number of events that
-/// it stands for (`count`).
+/// it summarizes (`count`).
 ///
 /// The first event of a kind is logged at once. Those that follow within a second are counted, and the last of them is
 /// logged when the second is over. At level debug each of them has a line of its own instead.

@@ -124,7 +124,7 @@ extension SessionEnd {
     case abort = "abort-received"
   }
 
-  /// What is wrong on this machine, whoever connects.
+  /// What is wrong on this machine, no matter who connects.
   public enum Trouble: String, Hashable, Sendable, CaseIterable {
     case keytab = "keytab-unreadable"
     case replayCache = "replay-cache-unreadable"

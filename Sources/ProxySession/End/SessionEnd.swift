@@ -33,7 +33,7 @@ extension SessionEnd: CustomStringConvertible {
   public var description: String { self.detail.isEmpty ? self.reason : "\(self.reason): \(self.detail)" }
 }
 
-/// The end of one session: whoever sets it first is right, and whatever follows from that end changes nothing.
+/// The end of one session: the first call counts, and what follows from that end changes nothing.
 public struct SessionOutcome: Sendable {
   public private(set) var end: SessionEnd?
 

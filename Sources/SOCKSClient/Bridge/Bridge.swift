@@ -10,7 +10,7 @@ public import ServiceLifecycle
 /// A SOCKS5 server without authentication for local programs, which carries their connections through a gateway with
 /// RFC 1961.
 ///
-/// It listens on a loopback address only, and takes connections only of processes of one user: whoever can connect acts
+/// It listens on a loopback address only, and takes connections only of processes of one user: anyone who can connect acts
 /// with that user's ticket.
 public final class Bridge: Service {
   public let configuration: Configuration
@@ -175,7 +175,7 @@ public final class Bridge: Service {
     ).begin()
   }
 
-  /// Whoever can reach the port can do this any number of times.
+  /// Anyone who can reach the port can do this any number of times.
   private func refused(_ reason: String, _ metadata: Logger.Metadata) {
     self.lines.log(
       "refused \(reason)", level: .warning, "connections refused",

@@ -5,7 +5,7 @@ import ProxySession
 import SOCKSCore
 import SOCKSNIO
 
-/// UDP ASSOCIATE: datagrams in clear from a local program to a socket of the bridge's, and protected ones to the gateway.
+/// UDP ASSOCIATE: unprotected datagrams from a local program to a socket of the bridge's, and protected ones to the gateway.
 ///
 /// It takes datagrams from one port of the local program: the one that it has asked for, or else the first that sends a
 /// good one; and only while the kernel says that the port is the right user's. Fragments are dropped, both ways.

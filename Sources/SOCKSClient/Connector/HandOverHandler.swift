@@ -1,7 +1,7 @@
 import NIOCore
 import SOCKSNIO
 
-/// Stands behind the negotiation and in front of the user's handlers: nothing goes past it before the first read, so
+/// Sits between the negotiation and the user's handlers: nothing goes past it before the first read, so
 /// that no octet is lost on handlers that are not there yet.
 final class HandOverHandler: ChannelDuplexHandler {
   typealias InboundIn = ByteBuffer

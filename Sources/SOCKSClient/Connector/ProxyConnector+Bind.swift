@@ -4,7 +4,7 @@ public import SOCKSCore
 extension ProxyConnector {
   /// Lets the gateway listen for one connection (BIND, RFC 1928 section 4).
   ///
-  /// The protocols that need it tell the peer where to connect by other means, over a connection that stands already:
+  /// The protocols that need it tell the peer where to connect by other means, over a connection that is already established:
   /// FTP's PORT does.
   ///
   /// - Parameters:

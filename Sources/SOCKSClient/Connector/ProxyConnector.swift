@@ -30,7 +30,7 @@ public final class ProxyConnector: Sendable {
 
   /// - Parameters:
   ///   - pool: where the steps of contexts run; it belongs to the caller, and may be shared.
-  ///   - tokens: what protects messages once a connection stands.
+  ///   - tokens: what protects messages once a connection is established.
   ///   - group: where channels run that are not asked for on a certain event loop.
   public convenience init(
     _ configuration: Configuration, pool: StepPool, tokens: TokenEngine = .automatic,

@@ -9,7 +9,7 @@ import Synchronization
 
 /// A local UDP port whose datagrams go to one target through a gateway, and its answers back to their senders.
 ///
-/// It listens on a loopback address only, and takes datagrams only of processes of one user: whoever can send acts with
+/// It listens on a loopback address only, and takes datagrams only of processes of one user: anyone who can send acts with
 /// that user's ticket. Each local sender has an association of its own, so that an answer finds its way back.
 public final class DatagramForward: Service {
   public let configuration: Configuration

@@ -8,7 +8,7 @@ import SOCKSNIO
 final class ForwardedSender {
   private enum State {
     case ready
-    /// What has come meanwhile is sent when the association stands.
+    /// What has come meanwhile is sent when the association is established.
     case asking(ConnectionAttempt, waiting: [ByteBuffer])
     case open(AssociationSession)
     case ended

@@ -26,7 +26,7 @@ public struct StandardDatagramSession: Sendable {
 
   /// - Parameters:
   ///   - grace: how long to wait after the end of the input, counted anew from each answer.
-  ///   - onAssociation: called when the association stands, before any data.
+  ///   - onAssociation: called when the association is established, before any data.
   public init(
     connector: ProxyConnector, grace: Duration, onAssociation: @escaping @Sendable (ProxiedAssociation) -> Void
   ) {

@@ -21,7 +21,7 @@ public struct StandardStreamSession: Sendable {
 
   /// - Parameters:
   ///   - eventLoop: where both sides run.
-  ///   - onConnection: called when the connection stands, before any data.
+  ///   - onConnection: called when the connection is established, before any data.
   public init(
     connector: ProxyConnector, eventLoop: any EventLoop, onConnection: @escaping @Sendable (ProxiedChannel) -> Void
   ) {

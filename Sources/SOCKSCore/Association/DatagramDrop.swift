@@ -1,9 +1,9 @@
-/// Why a datagram was not passed on. Whoever sent it is told nothing: "it will drop datagrams it cannot or will not
+/// Why a datagram was not passed on. Its sender gets no answer: "it will drop datagrams it cannot or will not
 /// relay" (RFC 1928 section 7).
 public enum DatagramDrop: Int, Error, Hashable, Sendable, CaseIterable {
   /// It did not come from the address and port that the association is locked to.
   case foreignSource
-  /// It came in clear where a token is due.
+  /// It was unprotected where a token is due.
   case unprotected
   /// It is shorter or longer than its message's header says.
   case wrongLength

@@ -89,7 +89,7 @@ public struct ClientNegotiation: Hashable, Sendable {
 
   // MARK: Events
 
-  /// The connection stands.
+  /// The connection is established.
   public mutating func connected() -> Action {
     switch self.state {
     case .ready:

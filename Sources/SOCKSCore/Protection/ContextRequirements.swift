@@ -14,7 +14,7 @@ public struct ContextRequirements: Hashable, Sendable {
   /// For the acceptor: "client always requests these service options" (RFC 1961 section 3.2), so it is an error not to.
   /// SEQUENCE is not among them, because UDP clients must not ask for it: the numbers are checked here in any case.
   ///
-  /// - Parameter protectsMessages: false where sessions run in clear (``CompatibilitySwitch/unprotected``): programs that
+  /// - Parameter protectsMessages: false where sessions are unprotected (``CompatibilitySwitch/unprotected``): programs that
   ///   are served so do not all ask for INTEG, which nothing would make use of.
   public static func acceptor(
     servedNames: Set<String>, allowsAnonymous: Bool = false, protectsMessages: Bool = true
@@ -44,7 +44,7 @@ public struct ContextRequirements: Hashable, Sendable {
     guard let type = attributes.encryptionType, self.encryptionTypes.contains(type) else {
       return self.weakness(of: "session key", type: attributes.encryptionType)
     }
-    // The key for messages may be AES all the same (RFC 4537), but whoever finds this one has that one, too.
+    // The key for messages may be AES all the same (RFC 4537), but an attacker who finds this one has that one, too.
     if let type = attributes.ticketSessionType, !self.encryptionTypes.contains(type) {
       return self.weakness(of: "ticket's session key", type: type)
     }

@@ -42,7 +42,7 @@ struct SSHPacketParser: Hashable, Sendable {
         return false
       }
     }
-    // These octets began in clear.
+    // These bytes began unencrypted.
     return false
   }
 

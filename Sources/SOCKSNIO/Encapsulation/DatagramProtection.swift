@@ -27,7 +27,7 @@ public final class DatagramProtection {
   /// Octets of storage that are kept for the next datagram; what a larger one needed is let go.
   private static let keptCapacity = 16 * 1_024
 
-  /// Datagrams in clear.
+  /// Unprotected datagrams.
   public init() {
     self.context = nil
   }
@@ -41,7 +41,7 @@ public final class DatagramProtection {
     self.check = try DatagramCheck(following: control)
   }
 
-  /// The level; nil for datagrams in clear.
+  /// The level; nil for unprotected datagrams.
   public var level: ProtectionLevel? { self.check?.level }
 
   // MARK: Received
@@ -110,7 +110,7 @@ public final class DatagramProtection {
     do throws(SOCKSError) {
       header = try GSSMessageHeader.peek(in: datagram)
     } catch {
-      // A datagram in clear begins with two octets of zero.
+      // An unprotected datagram begins with two bytes of zero.
       throw .unprotected
     }
     switch header {

@@ -123,7 +123,7 @@ public final class EncapsulationHandler: ChannelDuplexHandler {
   private func openMessages(_ context: ChannelHandlerContext) {
     guard self.flow.state == .protecting else { return }
     let plaintext = self.inbound.open(limit: Self.workPerTurn)
-    // Before anything is fired: whoever gets the plaintext may ask for more.
+    // Before anything is fired: the receiver of the plaintext may ask for more.
     self.flow.unwrappedMessages(hasPlaintext: !plaintext.parts.isEmpty, hasMore: plaintext.hasMore)
     for part in plaintext.parts { context.fireChannelRead(self.wrapInboundOut(part)) }
     if let failure = plaintext.failure {

@@ -25,7 +25,7 @@ public struct PasswordFile: Sendable {
   init(octets: [UInt8], sourceName: String, maximumUsers: Int) throws(ConfigurationError) {
     var problems: [ConfigurationProblem] = []
     var numbers: [UserName: Int] = [:]
-    // What stands behind the last line's end is no line.
+    // What follows the last line's end is no line.
     var rest = octets.split(separator: 0x0a, omittingEmptySubsequences: false)[...]
     if rest.last?.isEmpty == true { rest.removeLast() }
     for (index, octets) in rest.enumerated() {

@@ -46,7 +46,7 @@ public struct AccessPolicy: Sendable {
 
   /// What can be said before a name is resolved. For an address this is already the whole answer when it is a refusal.
   ///
-  /// A BIND for an address of all zeros asks for whoever comes: it depends on the peer's address, like a request for a name
+  /// A BIND for an address of all zeros accepts any peer: it depends on the peer's address, like a request for a name
   /// that no pattern covers.
   public func preliminaryDecision(
     for request: AccessRequest, ownListeners: Set<ListenerEndpoint> = []

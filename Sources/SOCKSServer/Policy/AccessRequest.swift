@@ -33,7 +33,7 @@ public struct AccessRequest: Hashable, Sendable {
     return address
   }
 
-  /// Whether the client expects whoever comes: a BIND for an address of all zeros.
+  /// Whether the client accepts any peer: a BIND for an address of all zeros.
   var isForAnyPeer: Bool {
     guard case .address(let address) = self.host else { return false }
     return self.command == .bind && address.isUnspecified

@@ -1,7 +1,7 @@
 /// An IPv4 or IPv6 address, without port and without zone.
 ///
 /// An IPv4-mapped address (RFC 4291 section 2.5.5.2) is the IPv4 address, however it is made: `::ffff:192.0.2.1` and
-/// `192.0.2.1` are one value, and no value of the other family stands for an IPv4 host that way. Connecting to either is
+/// `192.0.2.1` are one value, and no value of the other family means an IPv4 host that way. Connecting to either is
 /// the same, so rules, listeners, clients and networks must not be able to tell them apart.
 public enum IPAddress: Hashable, Sendable {
   /// Four bytes as one integer in host order: `192.0.2.1` is `0xC000_0201`.
@@ -27,7 +27,7 @@ public enum IPAddress: Hashable, Sendable {
   }
 
   /// Reads a literal: four decimal numbers from 0 to 255 without leading zeros, or one of the forms of RFC 4291
-  /// section 2.2 (`::` stands for at least one group; the last two groups may be written as an IPv4 address).
+  /// section 2.2 (`::` replaces at least one group; the last two groups may be written as an IPv4 address).
   ///
   /// - Returns: `nil` for everything else: octal, hexadecimal and short IPv4 spellings, zones, brackets, white space.
   public init?(_ text: some StringProtocol) {

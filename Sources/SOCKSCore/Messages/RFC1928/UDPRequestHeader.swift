@@ -2,7 +2,7 @@ public import NIOCore
 
 /// The header of a relayed datagram (RFC 1928 section 7): `0000 frag atyp dst.addr dst.port`, the data behind it.
 public struct UDPRequestHeader: Hashable, Sendable {
-  /// X'00' for a datagram that stands alone; else the position, the high bit marking the last fragment.
+  /// X'00' for a datagram that is not a fragment; else the position, the high bit marking the last fragment.
   public var fragment: UInt8
   public var destination: SOCKSAddress
 
@@ -30,7 +30,7 @@ public struct UDPRequestHeader: Hashable, Sendable {
     self.destination.write(into: &buffer)
   }
 
-  /// Takes the header off a whole datagram, and gives back its address field as it stands: whoever knows these octets
+  /// Takes the header off a whole datagram, and returns its address field unchanged: a caller that knows these octets
   /// already need not read them again.
   ///
   /// - Throws: as ``decode(from:)``, but for what is wrong inside a name.

@@ -1,6 +1,6 @@
 public import NIOCore
 
-/// What stands before the token of a message (RFC 1961 section 3.4), or a whole abort.
+/// What precedes the token of a message (RFC 1961 section 3.4), or a whole abort.
 public enum GSSMessageHeader: Hashable, Sendable {
   /// The type is never `abort`; the length is 0 to 65,535.
   case message(GSSMessageType, tokenLength: Int)

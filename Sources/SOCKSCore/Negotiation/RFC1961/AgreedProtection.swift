@@ -4,7 +4,7 @@ public struct AgreedProtection: Hashable, Sendable {
   public var attributes: SecurityContextAttributes
   /// The check of the peer's next messages; it knows the number of the level message.
   ///
-  /// After a level in clear (``CompatibilitySwitch/nec``) there is no such number: the first message's counts.
+  /// After an unprotected level message (``CompatibilitySwitch/nec``) there is no such number: the first message's counts.
   public var incoming: IncomingMessageCheck
   /// The switches that this session could not do without.
   public var compatibility: Set<CompatibilitySwitch>

@@ -14,7 +14,7 @@ extension GSSAcceptorSubnegotiation {
     case wrapProtectionLevel(UInt8)
     /// Send the answer; from the next octet on everything is encapsulated, both ways.
     case protect(AgreedProtection, answer: GSSMessage)
-    /// Send the answer, if there is one, and go on in clear; the context is not needed any more.
+    /// Send the answer, if there is one, and continue unprotected; the context is not needed any more.
     case leaveUnprotected(UnprotectedSession, answer: GSSMessage?)
     /// Send an abort and close.
     case abort(SOCKSError)

@@ -77,7 +77,7 @@ public struct GSSAcceptorSubnegotiation: Hashable, Sendable {
     }
   }
 
-  /// The octets that came cannot be a message. Where a request in clear will do they are one: it is left in the buffer.
+  /// The octets that came cannot be a message. Where an unprotected request is accepted they are one: it is left in the buffer.
   public mutating func receivedMalformedMessage(_ error: SOCKSError) -> Action {
     switch self.state {
     case .abandoned, .ended: return .discard
@@ -100,7 +100,7 @@ public struct GSSAcceptorSubnegotiation: Hashable, Sendable {
         guard round < self.configuration.maximumRounds else {
           return self.fail(.tooManyRounds, "no context after \(round) authentication messages")
         }
-        // To the client an empty token says that the context stands (section 3.6). MIT's library asks for more without
+        // To the client an empty token says that the context is established (section 3.6). MIT's library asks for more without
         // a token when a first token names Kerberos but holds no AP-REQ.
         guard token.readableBytes > 0 else {
           return self.fail(.contextFailed, "the library asks for a further message, and has no answer to this one")

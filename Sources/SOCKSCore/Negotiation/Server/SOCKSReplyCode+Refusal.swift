@@ -1,6 +1,6 @@
 extension SOCKSReplyCode {
   /// The reply to a request that cannot be read or is not served (RFC 1928 section 6). Why a request fails that can be
-  /// served is another matter: whoever carries it out knows the reply.
+  /// served is another matter: the code that carries it out knows the reply.
   public init(refusing code: SOCKSError.Code) {
     self =
       switch code.base {

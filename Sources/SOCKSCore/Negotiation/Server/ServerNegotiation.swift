@@ -98,7 +98,7 @@ public struct ServerNegotiation: Hashable, Sendable {
     }
   }
 
-  /// The request has been carried out, or refused: whoever did so knows why.
+  /// The request has been carried out, or refused: the code that did so knows why.
   public mutating func requestFinished(_ reply: SOCKSReply) -> Action {
     switch self.state {
     case .servingBind where reply.code == .succeeded:

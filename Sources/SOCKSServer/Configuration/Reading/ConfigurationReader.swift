@@ -169,7 +169,7 @@ final class MappingReader {
     return read(entry.value, pathOf(key))
   }
 
-  /// Whether a key is there, whatever stands behind it.
+  /// Whether a key is there, whatever its value.
   func has(_ key: String) -> Bool {
     entries.contains { $0.key == key }
   }
@@ -191,7 +191,7 @@ final class MappingReader {
 }
 
 extension YAMLNode {
-  /// Where the value of a key stands; the node itself when it has no such key.
+  /// Where the value of a key is; the node itself when it has no such key.
   func place(ofKey key: String) -> YAMLPlace {
     guard case .mapping(let entries) = content else { return place }
     return entries.first { $0.key == key }?.value.place ?? place

@@ -1,6 +1,6 @@
 /// Finds what somebody may have meant to write.
 enum Suggestion {
-  /// The nearest of some words, when it is near enough to be a slip of the keyboard.
+  /// The nearest of some words, when it is near enough to be a typing error.
   static func nearest(to word: String, among known: [String]) -> String? {
     // Longer words are no slips, and would take long to compare.
     guard word.utf8.count <= 64 else { return nil }

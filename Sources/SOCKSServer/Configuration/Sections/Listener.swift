@@ -4,7 +4,7 @@ public import SOCKSCore
 public enum AuthenticationMethod: String, Hashable, Sendable, CaseIterable {
   /// RFC 1961, with Kerberos.
   case gssapi
-  /// RFC 1929: a name and a password of the password file. Both cross the network in clear.
+  /// RFC 1929: a name and a password of the password file. Both cross the network unencrypted.
   case password
   /// No proof at all; a rule has to name such clients by the word `unauthenticated`.
   case none

@@ -3,9 +3,9 @@ import SOCKSCore
 extension Configuration {
   /// `penalties`: for how long the connections of an address that fails repeatedly are closed at once. After OpenSSH's
   /// PerSourcePenalties: every failure adds its time to the address's account, the account runs out with time, and from
-  /// `minimum` on the address is shut out until it has run out.
+  /// `minimum` on the address is blocked until they have expired.
   ///
-  /// An address stands for its network of `limits.ipv6_prefix`.
+  /// An IPv6 address counts as its network of `limits.ipv6_prefix`.
   public struct Penalties: Hashable, Sendable {
     /// `authentication`: a context that was refused. 0s to 1h. Default: 5s.
     public var authentication: Duration = .seconds(5)
@@ -17,7 +17,7 @@ extension Configuration {
     public var timeout: Duration = .seconds(10)
     /// `abandoned`: a connection that ended after the method was selected and before authentication. 0s to 1h. Default: 1s.
     public var abandoned: Duration = .seconds(1)
-    /// `minimum`: what an address must have on its account to be shut out. 0s to 1h. Default: 15s.
+    /// `minimum`: what an address must have accumulated to be blocked. 0s to 1h. Default: 15s.
     public var minimum: Duration = .seconds(15)
     /// `maximum`: the most that is on an account. 1s to 1d. Default: 10m.
     public var maximum: Duration = .seconds(600)
@@ -25,7 +25,7 @@ extension Configuration {
     /// Default: 65536.
     public var addresses = 65_536
     /// `exempt`: networks without penalties. At most 1000. Default: `[127.0.0.0/8, "::1"]`, so that one program
-    /// of the gateway's machine does not shut out the others.
+    /// of the gateway's machine does not block the others.
     public var exempt: [IPNetwork] = Self.loopback
 
     /// `known_for`: how long an address is known after somebody has authenticated from it. Penalties slow a known address

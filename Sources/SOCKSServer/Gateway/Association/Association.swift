@@ -168,7 +168,7 @@ final class Association {
     } catch {
       self.counts.drops.count(error)
     }
-    // In clear it is a part of what NIO has read into, and will read into again.
+    // Unprotected, it is a part of what NIO has read into, and will read into again.
     if self.protection.level != nil { self.memory.fromClient.keep(plaintext) }
   }
 

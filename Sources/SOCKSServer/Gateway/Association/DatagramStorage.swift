@@ -2,7 +2,7 @@ import NIOCore
 import ProxySession
 
 /// A few buffers that are used again and again for one datagram each: by the time of its next turn a buffer's datagram
-/// has been sent, as a rule. One that has not is left to whoever has it.
+/// has been sent, as a rule. One that has not is left to its holder.
 struct DatagramStorage {
   /// More than are read at a time.
   private static let count = 2 * DatagramMemory.datagramsPerRead

@@ -13,7 +13,7 @@ final class OwnSockets: Sendable {
     for listener in listeners { self.insert(listener) }
   }
 
-  /// A socket has been opened. An unspecified address stands for all that the machine has, at any time.
+  /// A socket has been opened. An unspecified address means all that the machine has, at any time.
   func insert(_ socket: SOCKSAddress) {
     guard case .address(let address) = socket.host else { return }
     self.addresses.withLock { $0[socket.port, default: []].append(address) }

@@ -1,6 +1,6 @@
 /// Principals by pattern: `alice@EXAMPLE.COM`, `*/admin@EXAMPLE.COM`, `host/*@*`.
 ///
-/// A principal matches component by component. `*` stands for any octets inside one component or inside the realm and
+/// A principal matches component by component. `*` matches any bytes inside one component or inside the realm and
 /// never crosses `/` or `@`: `*@EXAMPLE.COM` is no pattern for `alice/admin@EXAMPLE.COM`. Everything else is compared octet by octet; capitals count.
 /// `\*` is a star; the escapes of Kerberos stand for what they do in displayed names.
 public struct PrincipalPattern: Hashable, Sendable {

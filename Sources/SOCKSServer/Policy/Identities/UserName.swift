@@ -24,12 +24,12 @@ extension UserName: CustomStringConvertible {
 
 /// Users by pattern: `alice`, `*`, `build-*`.
 ///
-/// `*` stands for any octets, also for none; `\*`, `\@`, `\/` and `\\` stand for the characters themselves. An `@` or `/`
+/// `*` matches any bytes, also none; `\*`, `\@`, `\/` and `\\` are the characters themselves. An `@` or `/`
 /// without a `\` is refused: such a pattern looks like one for principals, and users are never principals.
 public struct UserPattern: Hashable, Sendable {
   private let name: OctetPattern
 
-  /// Reads what stands behind `user:`.
+  /// Reads what follows `user:`.
   public init(parsing text: some StringProtocol) throws(ValueError) {
     var characters: [PrincipalSyntax.Character] = []
     var isEscaped = false

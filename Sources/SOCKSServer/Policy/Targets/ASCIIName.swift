@@ -5,7 +5,7 @@ import SOCKSCore
 enum ASCIIName {
   static func converted(_ text: String) throws(ValueError) -> String {
     guard text.utf8.contains(where: { $0 >= 0x80 }) else { return text }
-    // `*` stands for labels and is none.
+    // `*` matches labels and is none.
     let prefix = text.utf8.starts(with: "*.".utf8) ? "*." : ""
     do throws(InternationalName.Failure) {
       return prefix + (try InternationalName.ascii(String(text.dropFirst(prefix.count))))

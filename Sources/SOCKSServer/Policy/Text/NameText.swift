@@ -1,6 +1,6 @@
 /// How names of principals and users are shown: as a rule would write them, on one line, whatever octets they hold.
 enum NameText {
-  /// - Parameter special: what means something where the name stands; it gets a `\` in front.
+  /// - Parameter special: characters with a meaning where the name is written; it gets a `\` in front.
   static func escaped(_ octets: [UInt8], special: Set<Unicode.Scalar>) -> String {
     String(decoding: octets, as: UTF8.self).unicodeScalars.map { scalar in
       switch scalar {
