@@ -10,9 +10,9 @@ public struct GSSContextFlags: OptionSet, Hashable, Sendable {
   public static let delegation = GSSContextFlags(rawValue: 0x01)
   /// The acceptor proves who it is.
   public static let mutual = GSSContextFlags(rawValue: 0x02)
-  /// Repeated tokens are told.
+  /// Repeated tokens are reported.
   public static let replay = GSSContextFlags(rawValue: 0x04)
-  /// Missing and reordered tokens are told.
+  /// Missing and reordered tokens are reported.
   public static let sequence = GSSContextFlags(rawValue: 0x08)
   /// Messages can be sealed.
   public static let confidentiality = GSSContextFlags(rawValue: 0x10)

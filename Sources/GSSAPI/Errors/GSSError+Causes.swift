@@ -1,4 +1,4 @@
-/// Common causes, told by codes alone.
+/// Common causes, recognized by codes alone.
 ///
 /// They know the minor statuses of Kerberos. Where SPNEGO was asked for, MIT's library answers with numbers of its own
 /// making instead, and only what the major status says is recognized.
@@ -58,7 +58,7 @@ extension GSSError {
     (1...Self.lastSystemErrorNumber).contains(minor) ? minor : nil
   }
 
-  /// The replay cache cannot be read or written, told by codes of its own; the system's numbers come besides.
+  /// The replay cache cannot be read or written, recognized by its own codes; the system's numbers come besides.
   public var isReplayCacheUnreadable: Bool {
     Self.replayCacheCodes.contains(minor) && minor != Self.replayCacheReplay
   }

@@ -36,7 +36,7 @@ extension ProxyConnector {
   func associate(
     _ attempt: ConnectionAttempt, completion: @escaping (Result<AssociationSession, ProxyConnectorError>) -> Void
   ) {
-    self.dial(attempt).assumeIsolated().whenComplete { result in
+    self.connectToGateway(attempt).assumeIsolated().whenComplete { result in
       switch result {
       case .success(let control):
         AssociationOpening(self, control: control, attempt: attempt, completion: completion).begin()

@@ -41,7 +41,7 @@ extension ProxyConnector {
     /// For looking up the gateway's name and trying its addresses (Happy Eyeballs, RFC 8305), together.
     public var connectTimeout: TimeAmount
 
-    /// From the connection to the gateway's reply: Kerberos, the level, and the gateway's own dialling.
+    /// From the connection to the gateway's reply: Kerberos, the level, and the gateway's own connection attempt.
     public var negotiationTimeout: TimeAmount
 
     /// How long ``ProxyConnector/bind(expecting:on:)`` waits for the peer; the gateway may have a shorter limit.

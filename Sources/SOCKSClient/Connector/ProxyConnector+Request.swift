@@ -23,7 +23,7 @@ extension ProxyConnector {
       return established.fail(ProxyConnectorError(negotiating: error, self.configuration, request: request))
     }
     let asked = request
-    self.dial(attempt).whenComplete { result in
+    self.connectToGateway(attempt).whenComplete { result in
       switch result {
       case .success(let channel):
         self.negotiate(asked, on: channel, attempt: attempt, announcement: announcement, established)
@@ -34,7 +34,7 @@ extension ProxyConnector {
   }
 
   /// A connection to the gateway, with nothing on it yet; fails with ``ProxyConnectorError``.
-  func dial(_ attempt: ConnectionAttempt) -> EventLoopFuture<any Channel> {
+  func connectToGateway(_ attempt: ConnectionAttempt) -> EventLoopFuture<any Channel> {
     let configuration = self.configuration
     return ClientBootstrap(group: attempt.eventLoop)
       .connectTimeout(configuration.connectTimeout)

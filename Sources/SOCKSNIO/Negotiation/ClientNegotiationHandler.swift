@@ -45,7 +45,7 @@ public final class ClientNegotiationHandler: ChannelInboundHandler, RemovableCha
 
   /// - Parameters:
   ///   - establishment: the initiator's context; nil when the method needs none.
-  ///   - timeout: for the whole negotiation, the gateway's dial included; for BIND up to the first reply.
+  ///   - timeout: for the whole negotiation, the gateway's connection attempt included; for BIND up to the first reply.
   ///   - acceptTimeout: between BIND's two replies.
   ///   - announcement: called with BIND's first reply, on the event loop.
   ///   - completion: called once, on the event loop.

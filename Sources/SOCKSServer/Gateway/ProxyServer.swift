@@ -21,7 +21,7 @@ public final class ProxyServer: Service {
   private let logger: Logger
   private let group: any EventLoopGroup
   private let onListening: @Sendable ([SOCKSAddress]) -> Void
-  private let surroundings: GatewaySurroundings
+  private let dependencies: GatewayDependencies
 
   /// - Parameters:
   ///   - served: the principals of the keytab that are served, for the line of log that says what is listened on.
@@ -35,19 +35,19 @@ public final class ProxyServer: Service {
   ) {
     self.init(
       configuration: configuration, served: served, logger: logger, group: group,
-      surroundings: .system(configuration.kerberos, restrictions), onListening: onListening)
+      dependencies: .system(configuration.kerberos, restrictions), onListening: onListening)
   }
 
   init(
     configuration: Configuration, served: String, logger: Logger, group: any EventLoopGroup,
-    surroundings: GatewaySurroundings, onListening: @escaping @Sendable ([SOCKSAddress]) -> Void
+    dependencies: GatewayDependencies, onListening: @escaping @Sendable ([SOCKSAddress]) -> Void
   ) {
     self.configuration = configuration
     self.served = served
     self.logger = logger
     self.group = group
     self.onListening = onListening
-    self.surroundings = surroundings
+    self.dependencies = dependencies
   }
 
   /// - Throws: a ``SOCKSError`` when the keytab cannot be used, a ``ConfigurationError`` when the password file cannot, a ``ListenError`` when an address cannot be listened on, or no longer:
@@ -77,23 +77,23 @@ public final class ProxyServer: Service {
   }
 
   private func serve(steps: StepPool, lookups: StepPool, passwords: PasswordCheck?) async throws {
-    let acceptor = try self.surroundings.acquireAcceptor(steps, self.logger)
+    let acceptor = try self.dependencies.acquireAcceptor(steps, self.logger)
     let plan = DescriptorPlan(
-      self.configuration, available: self.surroundings.descriptors(), eventLoops: System.coreCount)
+      self.configuration, available: self.dependencies.descriptors(), eventLoops: System.coreCount)
     if let shortage = plan.shortage {
       self.logger.warning("too few descriptors", metadata: ["detail": "\(shortage)"])
     }
-    let random = self.surroundings.random
+    let random = self.dependencies.random
     let registry = SessionRegistry(plan.limits, random: random)
     let listenerLog = ListenerLog(self.logger)
-    let lines = RepeatedLines(logger: self.logger, group: self.group, now: self.surroundings.now)
+    let lines = RepeatedLines(logger: self.logger, group: self.group, now: self.dependencies.now)
     let limits = AdmissionLimits(self.configuration.limits, self.configuration.penalties)
     let admission = AdmissionControl(
       limits,
       penalties: Penalties(
-        Penalties.Settings(self.configuration.penalties), ipv6Prefix: limits.ipv6Prefix, now: self.surroundings.now,
+        Penalties.Settings(self.configuration.penalties), ipv6Prefix: limits.ipv6Prefix, now: self.dependencies.now,
         random: random),
-      lines: lines, now: self.surroundings.now, random: random, evict: { registry.endUnauthenticated() })
+      lines: lines, now: self.dependencies.now, random: random, evict: { registry.endUnauthenticated() })
     // Bound first, so that the policy knows where the gateway listens; accepting begins when everything is ready.
     let listeners = try await Listeners.bind(
       self.configuration.listen, keepalive: TCPKeepalive(self.configuration.keepalive), group: self.group,
@@ -102,10 +102,10 @@ public final class ProxyServer: Service {
     do {
       let services = SessionServices(
         self.configuration, makeEstablishment: acceptor.makeEstablishment, passwords: passwords,
-        rulesAsked: self.surroundings.rulesAsked,
+        rulesAsked: self.dependencies.rulesAsked,
         lookup: NameLookup(
-          self.configuration, pool: lookups, inHostsFile: self.surroundings.inHostsFile,
-          lookUp: self.surroundings.lookUp),
+          self.configuration, pool: lookups, inHostsFile: self.dependencies.inHostsFile,
+          lookUp: self.dependencies.lookUp),
         registry: registry, admission: admission, lines: lines, listenerLog: listenerLog,
         ownSockets: OwnSockets(addresses), now: .now(), logger: self.logger)
       try await listeners.startAccepting(services)

@@ -341,15 +341,15 @@ import Testing
   @Test func aTargetWithoutADescriptorIsNotConnectedTo() async throws {
     let group = MultiThreadedEventLoopGroup.singleton
     let origin = try await Origin()
-    let dialler = TargetDialler(timeout: .seconds(10), keepalive: TCPKeepalive())
+    let connector = TargetConnector(timeout: .seconds(10), keepalive: TCPKeepalive())
     let ledger = DescriptorLedger(DescriptorLedger.Limits(connections: 1, descriptors: 2))
     let loop = group.next()
     let grant = Grant(rule: RuleReference(index: 0, name: nil))
     func dial() async throws -> any Channel {
       try await loop.flatSubmit {
-        dialler.connect(
+        connector.connect(
           to: [GrantedAddress(.v4(0x7f00_0001), grant)], port: origin.port,
-          attempt: DialAttempt(eventLoop: loop, descriptors: SessionDescriptors(ledger, id: 1)))
+          attempt: ConnectAttempt(eventLoop: loop, descriptors: SessionDescriptors(ledger, id: 1)))
       }.get().channel
     }
     let first = try await dial()

@@ -72,13 +72,13 @@ import Testing
     let loop = MultiThreadedEventLoopGroup.singleton.any()
     var targets = AssociationTargets(limit: 2)
     for number in 0..<2 {
-      let attempt = DialAttempt(eventLoop: loop)
+      let attempt = ConnectAttempt(eventLoop: loop)
       let added = targets.add(AssociationTarget(.resolving(attempt, waiting: [])), Self.field(number))
       #expect(added)
     }
     let added = targets.add(AssociationTarget(.refused(.notSent, until: .distantFuture)), Self.field(2))
     #expect(!added)
-    let attempts = (0..<2).compactMap { number -> DialAttempt? in
+    let attempts = (0..<2).compactMap { number -> ConnectAttempt? in
       guard case .resolving(let attempt, _)? = targets.target(Self.field(number))?.state else { return nil }
       return attempt
     }

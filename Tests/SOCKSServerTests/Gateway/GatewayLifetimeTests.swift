@@ -186,7 +186,7 @@ import Testing
     let server = ProxyServer(
       configuration: setting.configuration, served: "",
       logger: Logger(label: "", factory: { _ in SwiftLogNoOpLogHandler() }),
-      group: MultiThreadedEventLoopGroup.singleton, surroundings: setting.surroundings
+      group: MultiThreadedEventLoopGroup.singleton, dependencies: setting.dependencies
     ) { _ in Issue.record("it listens") }
     let error = await #expect(throws: ListenError.self) { try await server.run() }
     #expect(error?.address == setting.listeners[1])
@@ -198,12 +198,12 @@ import Testing
     let port = try await Origin.closedPort()
     var setting = Setting()
     setting.listeners = [ListenAddress(address: .v4(0x7f00_0001), port: port)]
-    var surroundings = setting.surroundings
-    surroundings.acquireAcceptor = { _, _ in throw SOCKSError(.noCredentials) }
+    var dependencies = setting.dependencies
+    dependencies.acquireAcceptor = { _, _ in throw SOCKSError(.noCredentials) }
     let server = ProxyServer(
       configuration: setting.configuration, served: "",
       logger: Logger(label: "", factory: { _ in SwiftLogNoOpLogHandler() }),
-      group: MultiThreadedEventLoopGroup.singleton, surroundings: surroundings
+      group: MultiThreadedEventLoopGroup.singleton, dependencies: dependencies
     ) { _ in Issue.record("it listens") }
     await #expect(throws: SOCKSError(.noCredentials)) { try await server.run() }
     #expect(Sockets.count(port: port) == 0)

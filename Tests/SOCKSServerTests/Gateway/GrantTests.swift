@@ -57,7 +57,7 @@ import Testing
     setting.rules = try Self.rules([.connect], ["127.0.0.4", "127.0.0.5"])
     setting.lookUp = Self.resolve(["127.0.0.6", "127.0.0.5", "127.0.0.4"])
     let port = try await Origin.closedPort()
-    let (code, record) = try await DialTests.ask(try SOCKSAddress(name: "several.example", port: port), setting)
+    let (code, record) = try await ConnectTests.ask(try SOCKSAddress(name: "several.example", port: port), setting)
     #expect(code == 0x05 && record["rule"] == "rule 2 (127.0.0.5)", "\(record)")
   }
 
@@ -68,7 +68,7 @@ import Testing
     var setting = Setting()
     setting.rules = try Self.rules([.connect], ["0.0.0.0", "127.0.0.6"])
     setting.lookUp = Self.resolve(addresses)
-    let (code, record) = try await DialTests.ask(try SOCKSAddress(name: "zero.example", port: origin.port), setting)
+    let (code, record) = try await ConnectTests.ask(try SOCKSAddress(name: "zero.example", port: origin.port), setting)
     #expect(code == 0x00 && record["rule"] == "rule 1 (0.0.0.0)", "\(record)")
     #expect(record["peer"] == "127.0.0.1:\(origin.port)")
     try await origin.close()
@@ -82,7 +82,7 @@ import Testing
     ]
     setting.lookUp = Self.resolve(["127.0.0.1"])
     let target = byName ? try SOCKSAddress(name: "one.example", port: 9) : SOCKSAddress(.v4(0x7f00_0001), port: 9)
-    let (code, record) = try await DialTests.ask(target, setting)
+    let (code, record) = try await ConnectTests.ask(target, setting)
     #expect(code == 0x02 && record["reason"] == "refused-by-rule" && record["rule"] == "rule 2 (any)")
   }
 

@@ -17,7 +17,7 @@ import Testing
   /// How far a client gets before it goes.
   enum Point: Int, CaseIterable {
     case nothing, halfOffer, offer, halfToken, stepping, authenticated, halfLevel, agreed, halfRequest
-    case resolving, dialling, refused, relaying, halfClosed, badMessage
+    case resolving, connecting, refused, relaying, halfClosed, badMessage
   }
 
   private final class Weak<Object: AnyObject & Sendable>: Sendable {
@@ -114,7 +114,7 @@ import Testing
     case .halfLevel: try await client.peer.send(client.script.level([2]).dropLast())
     case .halfRequest: try await client.send([0x05, 0x01, 0x00])
     case .resolving: try await client.sendRequest(try SOCKSAddress(name: "slow.example", port: 9))
-    case .dialling: try await client.sendRequest(SOCKSAddress(.v4(0x7f00_0001), port: silent.port))
+    case .connecting: try await client.sendRequest(SOCKSAddress(.v4(0x7f00_0001), port: silent.port))
     case .refused: _ = try await client.connect(SOCKSAddress(.v4(0xc000_0201), port: 9))
     case .relaying, .halfClosed, .badMessage:
       _ = try await client.connect(origin.address)
@@ -128,7 +128,7 @@ import Testing
       if point == .badMessage { try await client.peer.send([0x01, 0x03, 0x00, 0x01, 0x00]) }
     }
     // The end of its stream alone does not end what is in flight: it may still want the answer, and there are deadlines.
-    if byReset || [.stepping, .resolving, .dialling].contains(point) {
+    if byReset || [.stepping, .resolving, .connecting].contains(point) {
       await client.peer.reset()
     } else {
       await client.peer.close()

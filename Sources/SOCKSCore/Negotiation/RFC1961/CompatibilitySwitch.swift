@@ -1,5 +1,5 @@
 /// A departure from RFC 1961 for programs that cannot do what it says. None is on unless an operator names it for a
-/// network of clients, and each use is told to the log.
+/// network of clients, and each use is logged.
 public enum CompatibilitySwitch: String, Hashable, Sendable, CaseIterable {
   /// The client authenticates, and then nothing is protected: level 0 is the answer to whatever was asked for, and a client
   /// that sends its request without a level message is served too. The only thing that works with curl up to 7.68 and

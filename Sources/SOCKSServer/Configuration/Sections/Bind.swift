@@ -7,7 +7,7 @@ extension Configuration {
     /// peer; for any peer, the one at which the client has reached the gateway. For a peer of the other family the default
     /// holds.
     public var listenAddress: IPAddress?
-    /// `advertise_address`: the address that clients are told instead of the one that is listened on, where the network
+    /// `advertise_address`: the address that clients are given instead of the one that is listened on, where the network
     /// translates it; of the same family. Default: the address that is listened on.
     public var advertiseAddress: IPAddress?
     /// `ports`: a range of ports to listen on, such as `40000-40999`. Default: the system chooses.
@@ -19,7 +19,7 @@ extension Configuration {
 
     static let timeouts: ClosedRange<Duration> = .milliseconds(1) ... .seconds(3600)
 
-    /// What the client is told of a socket.
+    /// What the client is given for a socket.
     func advertised(for socket: SOCKSAddress) -> SOCKSAddress {
       guard case .address(let own) = socket.host, let address = self.advertiseAddress, own.bitWidth == address.bitWidth
       else { return socket }

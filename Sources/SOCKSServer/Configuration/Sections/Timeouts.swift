@@ -26,7 +26,7 @@ extension Configuration {
     private var configuredHalfClosed: Duration?
     /// `session`: for a whole relay, from the reply on; a rule may say otherwise. 1s to 365d. Default: 30d.
     public var session: Duration = .seconds(30 * 86_400)
-    /// `drain`: for the sessions that are left when the gateway is told to stop. 1ms to 1d. Default: 30s.
+    /// `drain`: for the sessions that are left when the gateway is asked to stop. 1ms to 1d. Default: 30s.
     public var drain: Duration = .seconds(30)
 
     public init() {}

@@ -7,8 +7,8 @@ extension Configuration {
     /// `ports`: the ports that clients send their datagrams to, such as `40000-40999`: one for each association.
     /// Default: the system chooses.
     public var ports: PortRange?
-    /// `advertise_address`: the IP address that clients are told to send to, when it is not the one that their
-    /// connection has reached: a gateway behind NAT. Clients of the other family are told the one they have reached.
+    /// `advertise_address`: the IP address that clients are given to send to, when it is not the one that their
+    /// connection has reached: a gateway behind NAT. Clients of the other family are given the one they connected to.
     /// Default: none.
     public var advertiseAddress: IPAddress?
     /// `replies`: whose datagrams reach the client: of addresses and ports that it has sent to (`asked`), or of everybody

@@ -308,7 +308,7 @@ final class Association {
   private func resolve(
     _ name: RequestedName, _ data: ByteBuffer, _ target: AssociationTarget, port: UInt16
   ) throws(DatagramDrop) {
-    let attempt = DialAttempt(eventLoop: self.eventLoop, identity: self.session.identity)
+    let attempt = ConnectAttempt(eventLoop: self.eventLoop, identity: self.session.identity)
     target.state = .resolving(attempt, waiting: [try self.wait(data)])
     self.session.services.lookup.answer(name.question, attempt: attempt).assumeIsolated().whenComplete {
       [weak self] result in

@@ -6,7 +6,7 @@ import SOCKSNIO
 final class AssociationTarget {
   enum State {
     /// Its name is being resolved; datagrams wait.
-    case resolving(DialAttempt, waiting: [ByteBuffer])
+    case resolving(ConnectAttempt, waiting: [ByteBuffer])
     /// Until then datagrams go there.
     case reachable(AssociationPeer, until: NIODeadline)
     /// Until then datagrams are dropped.

@@ -14,7 +14,7 @@ final class ServedBind: ServedRequest {
   private enum State {
     case ready
     /// A name is resolved, or the socket opened.
-    case preparing(DialAttempt)
+    case preparing(ConnectAttempt)
     /// The first reply has been given.
     case listening(BindListener)
     /// The peer is there; the second reply is being written.
@@ -65,7 +65,7 @@ final class ServedBind: ServedRequest {
     case .failure(let end): return self.finish(.failure(end))
     case .success(let requested): target = requested
     }
-    let attempt = DialAttempt(
+    let attempt = ConnectAttempt(
       eventLoop: self.session.channel.eventLoop, identity: self.session.identity, descriptors: self.session.descriptors)
     self.state = .preparing(attempt)
     if case .anyPeer(let evaluation) = target { return self.listen(for: .anyPeer(evaluation)) }

@@ -4,7 +4,7 @@ import SOCKSCore
 import SOCKSNIO
 
 /// A resolver that knows only addresses which the policy has passed. Names are resolved once, and what was checked is
-/// what is dialled; NIO's Happy Eyeballs (RFC 8305) takes it from here.
+/// what is connected to; NIO's Happy Eyeballs (RFC 8305) takes it from here.
 final class GrantedAddresses: Resolver, Sendable {
   private let v4: [SocketAddress]
   private let v6: [SocketAddress]

@@ -3,12 +3,12 @@ import ProxySession
 import SOCKSCore
 import SOCKSNIO
 
-/// CONNECT (RFC 1928 section 4): a dial, and then a relay of two streams.
+/// CONNECT (RFC 1928 section 4): a connection, and then a relay of two streams.
 final class ServedConnect: ServedRequest {
   private enum State {
     case ready
-    /// The answer is due when the dial has ended.
-    case dialling(DialAttempt)
+    /// The answer is due when the attempt has ended.
+    case connecting(ConnectAttempt)
     /// The target is there; the success reply is being written.
     case connected(TargetConnection)
     case relaying(StreamRelaySession)
@@ -32,18 +32,18 @@ final class ServedConnect: ServedRequest {
   func begin(answer: @escaping (Result<SOCKSAddress, SessionEnd>) -> Void) {
     switch self.session.access(.connect, to: self.destination) {
     case .failure(let end): answer(.failure(end))
-    case .success(let target): self.dial(target, answer)
+    case .success(let target): self.connect(target, answer)
     }
   }
 
-  private func dial(_ target: RequestedTarget, _ answer: @escaping (Result<SOCKSAddress, SessionEnd>) -> Void) {
+  private func connect(_ target: RequestedTarget, _ answer: @escaping (Result<SOCKSAddress, SessionEnd>) -> Void) {
     let session = self.session
-    let attempt = DialAttempt(
+    let attempt = ConnectAttempt(
       eventLoop: session.channel.eventLoop, identity: session.identity, descriptors: session.descriptors)
-    self.state = .dialling(attempt)
+    self.state = .connecting(attempt)
     let port = self.destination.port
     let connection = session.route(to: target, attempt: attempt).assumeIsolated()
-      .flatMap { session.services.dialler.connect(to: $0, port: port, attempt: attempt) }
+      .flatMap { session.services.connector.connect(to: $0, port: port, attempt: attempt) }
     connection.whenComplete { result in
       switch result {
       case .success(let connection): self.connected(connection, answer)
@@ -54,7 +54,7 @@ final class ServedConnect: ServedRequest {
 
   private func connected(_ connection: TargetConnection, _ answer: (Result<SOCKSAddress, SessionEnd>) -> Void) {
     let target = connection.channel
-    guard case .dialling = self.state, self.session.channel.isActive else { return target.close(promise: nil) }
+    guard case .connecting = self.state, self.session.channel.isActive else { return target.close(promise: nil) }
     guard target.isActive else {
       return answer(.failure(SessionEnd(.connectionClosed, by: .target, "the target closed the connection at once")))
     }
@@ -77,7 +77,7 @@ final class ServedConnect: ServedRequest {
 
   func abandon() {
     switch self.state {
-    case .dialling(let attempt):
+    case .connecting(let attempt):
       self.state = .ended
       attempt.giveUp()
     case .connected(let connection):

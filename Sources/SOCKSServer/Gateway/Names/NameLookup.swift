@@ -37,7 +37,7 @@ final class NameLookup: Sendable {
   ///
   /// A lookup that outlives its deadline keeps its thread until the resolver gives up. One that has not begun by then, or
   /// when its client goes, is never begun.
-  func answer(_ question: NameQuestion, attempt: DialAttempt) -> EventLoopFuture<NameAnswer> {
+  func answer(_ question: NameQuestion, attempt: ConnectAttempt) -> EventLoopFuture<NameAnswer> {
     let eventLoop = attempt.eventLoop
     let promise = eventLoop.makePromise(of: NameAnswer.self)
     let isWanted = Flag()
@@ -72,7 +72,7 @@ final class NameLookup: Sendable {
   }
 
   private func begin(
-    _ question: NameQuestion, isWanted: Flag, attempt: DialAttempt,
+    _ question: NameQuestion, isWanted: Flag, attempt: ConnectAttempt,
     _ settle: @escaping (Result<NameAnswer, NameFailure>) -> Void
   ) {
     let (limit, sources, turns, identity) = (self.maximumAddresses, self.sources, self.turns, attempt.identity)

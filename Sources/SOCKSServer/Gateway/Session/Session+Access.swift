@@ -48,7 +48,7 @@ extension Session {
   /// Where a target of CONNECT or BIND leads: at least one address. Its name is resolved once.
   ///
   /// Fails with a ``SessionEnd``.
-  func route(to target: RequestedTarget, attempt: DialAttempt) -> EventLoopFuture<[GrantedAddress]> {
+  func route(to target: RequestedTarget, attempt: ConnectAttempt) -> EventLoopFuture<[GrantedAddress]> {
     let eventLoop = attempt.eventLoop
     switch target {
     case .address(let route):

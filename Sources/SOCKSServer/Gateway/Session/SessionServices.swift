@@ -14,12 +14,12 @@ final class SessionServices: Sendable {
   let timeouts: NegotiationTimeouts
   let selective: SelectiveSealing.Policy
   /// Makes a context to accept, for a channel of this event loop.
-  let makeEstablishment: GatewaySurroundings.MakeEstablishment
+  let makeEstablishment: GatewayDependencies.MakeEstablishment
   let policy: AccessPolicy
   /// Called with everything that the rules are asked.
   let rulesAsked: @Sendable (RulesQuestion) -> Void
   let lookup: NameLookup
-  let dialler: TargetDialler
+  let connector: TargetConnector
   let bind: BindServices
   /// `names.search`: domains that are appended to single labels.
   let searchDomains: [HostName]
@@ -45,7 +45,7 @@ final class SessionServices: Sendable {
   let logger: Logger
 
   init(
-    _ configuration: Configuration, makeEstablishment: @escaping GatewaySurroundings.MakeEstablishment,
+    _ configuration: Configuration, makeEstablishment: @escaping GatewayDependencies.MakeEstablishment,
     passwords: PasswordCheck? = nil, rulesAsked: @escaping @Sendable (RulesQuestion) -> Void = { _ in },
     lookup: NameLookup, registry: SessionRegistry, admission: AdmissionControl,
     lines: RepeatedLines, listenerLog: ListenerLog, ownSockets: OwnSockets, now: NIODeadline, logger: Logger
@@ -67,7 +67,7 @@ final class SessionServices: Sendable {
     let keepalive = TCPKeepalive(configuration.keepalive)
     self.rulesAsked = rulesAsked
     self.lookup = lookup
-    self.dialler = TargetDialler(timeout: TimeAmount(timeouts.connect), keepalive: keepalive)
+    self.connector = TargetConnector(timeout: TimeAmount(timeouts.connect), keepalive: keepalive)
     self.bind = BindServices(
       configuration: configuration.bind, ports: BindPorts(configuration.bind.ports), ownSockets: ownSockets,
       keepalive: keepalive, log: listenerLog)

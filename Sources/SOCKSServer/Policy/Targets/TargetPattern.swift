@@ -6,7 +6,7 @@ public enum TargetPattern: Hashable, Sendable, CustomStringConvertible {
   case any
   /// `example.com`, `*.example.com`: matches the name that was asked for.
   case name(NamePattern)
-  /// `192.0.2.1`, `2001:db8::/32`: matches the address that will be dialled, whichever way it was asked for.
+  /// `192.0.2.1`, `2001:db8::/32`: matches the address that will be connected to, whichever way it was asked for.
   case network(IPNetwork)
 
   public init(parsing text: String) throws(ValueError) {

@@ -64,11 +64,11 @@ final class GatewayUnderTest: Sendable {
       return configuration
     }
 
-    var surroundings: GatewaySurroundings {
+    var dependencies: GatewayDependencies {
       let (attributes, step, prepare, descriptors) = (self.attributes, self.step, self.prepare, self.descriptors)
-      return GatewaySurroundings(
+      return GatewayDependencies(
         acquireAcceptor: { _, _ in
-          GatewaySurroundings.Acceptor(
+          GatewayDependencies.Acceptor(
             makeEstablishment: { eventLoop in
               let establishment = FakeEstablishment(
                 [step()], on: eventLoop, attributes: attributes)
@@ -91,7 +91,7 @@ final class GatewayUnderTest: Sendable {
     let (listening, continuation) = AsyncStream.makeStream(of: [SOCKSAddress].self)
     let server = ProxyServer(
       configuration: setting.configuration, served: "", logger: logger,
-      group: MultiThreadedEventLoopGroup.singleton, surroundings: setting.surroundings
+      group: MultiThreadedEventLoopGroup.singleton, dependencies: setting.dependencies
     ) { addresses in
       continuation.yield(addresses)
     }

@@ -2,13 +2,13 @@ import NIOCore
 
 /// On a connection to one of several addresses: tells the attempt how it failed. When all of them together have taken too
 /// long, NIO says no more than that.
-final class DialFailureHandler: ChannelOutboundHandler, RemovableChannelHandler {
+final class ConnectFailureHandler: ChannelOutboundHandler, RemovableChannelHandler {
   typealias OutboundIn = ByteBuffer
   typealias OutboundOut = ByteBuffer
 
-  private let attempt: DialAttempt
+  private let attempt: ConnectAttempt
 
-  init(_ attempt: DialAttempt) { self.attempt = attempt }
+  init(_ attempt: ConnectAttempt) { self.attempt = attempt }
 
   func connect(context: ChannelHandlerContext, to address: SocketAddress, promise: EventLoopPromise<Void>?) {
     let connected = promise ?? context.eventLoop.makePromise()

@@ -1,9 +1,9 @@
 import NIOCore
 import ProxySession
 
-/// One dial under way, so that it can be given up: with the client gone, its connections must not linger until their
+/// One attempt to connect, so that it can be given up: with the client gone, its connections must not linger until their
 /// deadline. Belongs to one event loop.
-final class DialAttempt {
+final class ConnectAttempt {
   let eventLoop: any EventLoop
   /// For whom: whose share of the lookups it takes. Nil: nobody's.
   let identity: Identity?

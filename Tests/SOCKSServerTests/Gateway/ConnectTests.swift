@@ -12,7 +12,7 @@ import Testing
 @testable import SOCKSServer
 
 /// What the rules and the network make of a request: reply codes and records.
-@Suite(.timeLimit(.minutes(1))) struct DialTests {
+@Suite(.timeLimit(.minutes(1))) struct ConnectTests {
   typealias Setting = GatewayUnderTest.Setting
 
   static let any = AccessRule.allow([.connect], identities: [.everybody], targets: [.any], name: "any")

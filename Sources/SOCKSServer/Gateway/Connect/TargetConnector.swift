@@ -5,7 +5,7 @@ import SOCKSCore
 import SOCKSNIO
 
 /// Connects to targets, at the addresses that the rules have granted.
-struct TargetDialler: Sendable {
+struct TargetConnector: Sendable {
   /// For all addresses of a target together.
   let timeout: TimeAmount
   let keepalive: TCPKeepalive
@@ -13,7 +13,7 @@ struct TargetDialler: Sendable {
   /// A connection to one of the addresses, at least one, on the attempt's loop.
   ///
   /// Fails with a ``SessionEnd``, which says what to reply.
-  func connect(to route: [GrantedAddress], port: UInt16, attempt: DialAttempt) -> EventLoopFuture<TargetConnection> {
+  func connect(to route: [GrantedAddress], port: UInt16, attempt: ConnectAttempt) -> EventLoopFuture<TargetConnection> {
     let bound = NIOLoopBound(attempt, eventLoop: attempt.eventLoop)
     let (keepalive, isOne) = (self.keepalive, route.count == 1)
     let bootstrap = ClientBootstrap(group: attempt.eventLoop)
@@ -27,7 +27,7 @@ struct TargetDialler: Sendable {
             bound.value.failed(error)
             throw error
           }
-          if !isOne { try channel.pipeline.syncOperations.addHandler(DialFailureHandler(bound.value)) }
+          if !isOne { try channel.pipeline.syncOperations.addHandler(ConnectFailureHandler(bound.value)) }
         }
       }
     do {

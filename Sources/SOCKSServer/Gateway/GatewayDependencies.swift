@@ -7,7 +7,7 @@ import SOCKSGSSAPI
 import SOCKSNIO
 
 /// What a gateway asks of the system that it runs on.
-struct GatewaySurroundings: Sendable {
+struct GatewayDependencies: Sendable {
   typealias MakeEstablishment = @Sendable (any EventLoop) -> any ContextEstablishment
 
   /// What contexts are accepted with.
