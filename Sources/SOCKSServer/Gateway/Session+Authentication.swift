@@ -9,7 +9,10 @@ extension Session {
     self.record.method = method
   }
 
-  func negotiationReceivedCredential() { self.record.hasSentCredential = true }
+  func negotiationReceivedCredential() {
+    self.record.hasSentCredential = true
+    self.services.registry.receivedCredential(id: self.record.id)
+  }
 
   func negotiationAgreed(_ agreed: AgreedProtection) {
     self.record.level = agreed.level

@@ -127,7 +127,7 @@ final class Session: ServerNegotiationDelegate {
         self.settle(end)
         completion(SOCKSReply(code: end.replyCode))
       }
-      if let end = self.refusalByLimits { return refuse(end) }
+      if let end = self.refusalByLimits() { return refuse(end) }
       served.begin { result in
         switch result {
         case .success(let bound): completion(SOCKSReply(code: .succeeded, bound: bound))
