@@ -9,11 +9,12 @@ import Testing
 /// Every descriptor is counted once, and who waits is called when there is capacity.
 @Suite struct DescriptorLedgerTests {
   private static func limits(
-    connections: Int = 100, descriptors: Int, login: Int = 0, first: Int = 0
+    connections: Int = 100, descriptors: Int, login: Int = 0, first: Int = 0, owners: Int = 0
   ) -> DescriptorLedger.Limits {
     var limits = DescriptorLedger.Limits(connections: connections, descriptors: descriptors)
     limits.loginReserve = login
     limits.firstSocketReserve = first
+    limits.newOwnerReserve = owners
     return limits
   }
 
@@ -44,6 +45,12 @@ import Testing
       return true
     }
 
+    @discardableResult func authenticate(_ id: UInt64, _ owner: DescriptorOwner? = nil) -> Bool {
+      self.ledger.authenticated(id, owner: owner) == nil
+    }
+
+    func takeSocket(of id: UInt64) -> Bool { self.ledger.takeSocket(of: id) == .granted }
+
     /// As a listener asks.
     func mayAccept() -> Bool { self.ledger.mayAccept(orNotify: { self.notes.calls.withLock { $0 += 1 } }) }
   }
@@ -62,8 +69,8 @@ import Testing
     var sockets: [Int] = []
     for id in UInt64(1)...20 {
       #expect(test.connect(id))
-      test.ledger.authenticated(id)
-      sockets.append((0..<3).count { _ in test.ledger.takeSocket(of: id) })
+      test.authenticate(id)
+      sockets.append((0..<3).count { _ in test.takeSocket(of: id) })
     }
     // Six with all their sockets are 24 of the 27 for further ones, the seventh has one more; then come those with one, up
     // to 35. The others are answered, and may be evicted for the next.
@@ -75,19 +82,19 @@ import Testing
   @Test func aPromiseHolds() {
     let test = Case(Self.limits(descriptors: 8, login: 0))
     #expect(test.connect(1) && test.connect(2))
-    #expect(test.ledger.authenticated(1) && test.ledger.authenticated(2))
+    #expect(test.authenticate(1) && test.authenticate(2))
     // Four are left, and the other session's is not among them.
-    #expect((0..<10).count { _ in test.ledger.takeSocket(of: 1) } == 5)
-    #expect(!test.ledger.takeSocket(of: 1))
-    #expect(test.ledger.takeSocket(of: 2) && test.ledger.sockets == 6)
+    #expect((0..<10).count { _ in test.takeSocket(of: 1) } == 5)
+    #expect(!test.takeSocket(of: 1))
+    #expect(test.takeSocket(of: 2) && test.ledger.sockets == 6)
   }
 
   @Test func aSessionComesBeforeThoseWhoHaveNotAuthenticated() {
     let test = Case(Self.limits(descriptors: 6, login: 1))
     for id in UInt64(1)...6 { #expect(test.connect(id)) }
-    #expect(test.ledger.authenticated(1))
+    #expect(test.authenticate(1))
     #expect(test.evictedSessions.count == 1)
-    #expect(test.ledger.takeSocket(of: 1) && test.ledger.takeSocket(of: 1))
+    #expect(test.takeSocket(of: 1) && test.takeSocket(of: 1))
     #expect(test.evictedSessions.count == 2 && !test.evictedSessions.contains(1))
     // The next client, too.
     #expect(test.connect(7) && test.evictedSessions.count == 3)
@@ -98,9 +105,11 @@ import Testing
     let test = Case(Self.limits(descriptors: 4))
     var admitted = 0
     while test.connect(UInt64(admitted + 1)), admitted < 1_000 { admitted += 1 }
-    #expect(admitted == 4 + DescriptorLedger.evictionSlack)
+    #expect(admitted == 4 + DescriptorLedger.connectionSlack)
+    // A login has more.
+    #expect(test.authenticate(UInt64(admitted)) && test.takeSocket(of: UInt64(admitted)))
     #expect(!test.mayAccept())
-    test.ledger.connectionClosed()
+    for _ in 0..<2 { test.ledger.connectionClosed() }
     #expect(test.called == 1)
   }
 
@@ -109,8 +118,8 @@ import Testing
   func everyKindOfCapacityWakes(kind: String) {
     let test = Case(Self.limits(descriptors: 4))
     #expect(test.connect(1))
-    #expect(test.ledger.authenticated(1))
-    #expect(test.ledger.takeSocket(of: 1) && test.ledger.takeSocket(of: 1))
+    #expect(test.authenticate(1))
+    #expect(test.takeSocket(of: 1) && test.takeSocket(of: 1))
     #expect(test.ledger.takeConnection())
     #expect(!test.mayAccept() && test.called == 0)
     switch kind {
@@ -134,7 +143,7 @@ import Testing
   @Test func aSocketCountsUntilItsChannelHasClosed() throws {
     let test = Case(Self.limits(descriptors: 4))
     #expect(test.connect(1))
-    test.ledger.authenticated(1)
+    test.authenticate(1)
     let session = SessionDescriptors(test.ledger, id: 1)
     let channels = [EmbeddedChannel(), EmbeddedChannel(), EmbeddedChannel(), EmbeddedChannel()]
     for channel in channels.prefix(3) { try session.take(for: channel) }
@@ -169,7 +178,12 @@ import Testing
       var isPromised = false
       var hasEnded = false
       var isEvicted = false
+      var isSilent = true
+      var owner: DescriptorOwner?
       var sockets = 0
+
+      var committed: Int { max(self.sockets, self.isPromised && !self.hasEnded ? 1 : 0) }
+      var isEvictable: Bool { !self.isPromised && !self.hasEnded && !self.isEvicted }
     }
 
     var sessions: [UInt64: Session] = [:]
@@ -179,22 +193,31 @@ import Testing
     var connections: Int { self.fresh + self.sessions.values.count { $0.hasConnection } }
     var sockets: Int { self.sessions.values.reduce(0) { $0 + $1.sockets } }
     var promised: Int { self.sessions.values.count { $0.isPromised && !$0.hasEnded } }
-    var committed: Int {
-      self.sessions.values.reduce(0) { $0 + max($1.sockets, $1.isPromised && !$1.hasEnded ? 1 : 0) }
+    var committed: Int { self.sessions.values.reduce(0) { $0 + $1.committed } }
+    var evictable: Int { self.sessions.values.count { $0.isEvictable } }
+    var held: [DescriptorOwner: Int] {
+      var held: [DescriptorOwner: Int] = [:]
+      for session in self.sessions.values {
+        let own = session.committed + (session.isPromised && !session.hasEnded ? 1 : 0)
+        if let owner = session.owner, own > 0 { held[owner, default: 0] += own }
+      }
+      return held
     }
-    var evictable: Int { self.sessions.values.count { !$0.isPromised && !$0.hasEnded && !$0.isEvicted } }
   }
 
   @Test(arguments: 1...40) func noDescriptorIsLostOrCountedTwice(seed: UInt64) {
     var random = SeededGenerator(seed: seed)
     let limits = Self.limits(
       connections: Int.random(in: 1...60, using: &random), descriptors: Int.random(in: 2...60, using: &random),
-      login: Int.random(in: 0...6, using: &random), first: Int.random(in: 0...6, using: &random))
+      login: Int.random(in: 0...6, using: &random), first: Int.random(in: 0...6, using: &random),
+      owners: Int.random(in: 0...6, using: &random))
+    let network = SourceNetwork(of: .v4(1), ipv6Prefix: 64)
+    let owners: [DescriptorOwner?] = [nil, .account(1), .account(2), .network(network)]
     let test = Case(limits)
     var (model, evicted, next, waits, called) = (Model(), 0, UInt64(1), 0, 0)
     for _ in 0..<3_000 {
       let id = model.sessions.keys.randomElement(using: &random) ?? 0
-      switch Int.random(in: 0..<8, using: &random) {
+      switch Int.random(in: 0..<9, using: &random) {
       case 0, 1:
         if test.ledger.takeConnection() { model.fresh += 1 }
       case 2 where model.fresh > 0:
@@ -203,16 +226,20 @@ import Testing
         model.sessions[next] = Model.Session()
         next += 1
       case 3 where model.sessions[id].map { !$0.hasEnded && !$0.isPromised && !$0.isEvicted } == true:
-        if test.ledger.authenticated(id) { model.sessions[id]?.isPromised = true }
+        let owner = owners.randomElement(using: &random) ?? nil
+        if test.authenticate(id, owner) {
+          model.sessions[id]?.isPromised = true
+          model.sessions[id]?.owner = owner
+        } else {
+          model.sessions[id]?.isSilent = false
+        }
       case 4 where model.sessions[id]?.hasEnded == false:
         let before = model.sessions[id]
-        // Here nobody closes when evicted: at the last bound there is an end to everything.
-        let isAtBound = model.connections + model.sockets >= limits.descriptors + DescriptorLedger.evictionSlack
-        if test.ledger.takeSocket(of: id) {
+        if test.takeSocket(of: id) {
           model.sessions[id]?.sockets += 1
         } else {
           // A promise is kept.
-          #expect(before?.isPromised == false || before?.sockets != 0 || isAtBound)
+          #expect(before?.isPromised == false || before?.sockets != 0)
         }
       case 5 where (model.sessions[id]?.sockets ?? 0) > 0:
         test.ledger.socketClosed(of: id)
@@ -223,10 +250,15 @@ import Testing
       case 7 where model.sessions[id]?.hasConnection == false && model.sessions[id]?.hasEnded == false:
         test.ledger.sessionEnded(id)
         model.sessions[id]?.hasEnded = true
+      case 8 where model.sessions[id] != nil:
+        test.ledger.receivedCredential(id)
+        model.sessions[id]?.isSilent = false
       default: break
       }
       for session in test.evictedSessions.dropFirst(evicted) {
         #expect(model.sessions[session]?.isPromised == false)
+        let isSilent = model.sessions[session]?.isSilent == true
+        #expect(isSilent || !model.sessions.contains { $0 != session && $1.isEvictable && $1.isSilent })
         model.sessions[session]?.isEvicted = true
         evicted += 1
       }
@@ -234,6 +266,7 @@ import Testing
       let state = test.ledger.snapshot
       #expect(state.connections == model.connections && state.sockets == model.sockets)
       #expect(state.promised == model.promised && state.committed == model.committed)
+      #expect(state.held == model.held)
       #expect(state.evictableSessions == model.evictable && state.sessions == model.sessions.count)
       #expect(state.open <= limits.descriptors + DescriptorLedger.evictionSlack)
       #expect(state.connections <= limits.connections)

@@ -165,7 +165,8 @@ public final class AdmittedConnection: Sendable {
 
   private let control: AdmissionControl
   private let address: IPAddress?
-  private let network: SourceNetwork?
+  /// Nil where the client's address is not known.
+  public let network: SourceNetwork?
   /// It has a place in the slow lane of its address until it has authenticated.
   private let isSlowed: Bool
   private let state = Mutex(State.unauthenticated)

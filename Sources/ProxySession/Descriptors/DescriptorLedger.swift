@@ -7,13 +7,20 @@ import Synchronization
 /// Three uses have their place, in this order: a session's promised socket, which is granted; further sockets; and clients
 /// that have not authenticated. A part of the descriptors is kept for the last (``Limits/loginReserve``), so that
 /// sessions cannot use up what a login needs; beyond it sessions come first, and a client that has not authenticated is
-/// evicted for them, as it is for the next client. So accepting waits only where nobody can be evicted.
+/// evicted for them, as it is for the next client: one that has sent no credential, as long as there is one. So accepting
+/// waits only where nobody can be evicted.
+///
+/// No owner uses up what sessions may have. One that holds something gets more while that is at most
+/// ``Limits/share`` times what is free (a dynamic threshold, as switches share their buffers by), and leaves
+/// ``Limits/newOwnerReserve`` to the first sessions of others.
 ///
 /// One mutex; a listener with capacity asks without it.
 public final class DescriptorLedger: Sendable {
   /// Descriptors by which connections that are being evicted may exceed ``Limits/descriptors``: they are counted until
   /// they have closed. Part of the reserve of ``DescriptorPlan``.
   static let evictionSlack = 16
+  /// Of those, what new connections may use: however many come, a login has the rest.
+  static let connectionSlack = 8
 
   private let limits: Limits
   private let random: @Sendable (Int) -> Int
@@ -85,11 +92,21 @@ public final class DescriptorLedger: Sendable {
     }
   }
 
-  /// The session's client is known: it is promised a socket, unless descriptors are too few.
+  /// The session's client has sent a credential: sessions without one are evicted first.
+  public func receivedCredential(_ id: UInt64) {
+    self.change { state in
+      state.receivedCredential(id)
+      return ((), nil)
+    }
+  }
+
+  /// The session's client is known: it is promised a socket, unless descriptors are too few. May be called again where it
+  /// was not.
   ///
-  /// - Returns: whether it was.
-  @discardableResult public func authenticated(_ id: UInt64) -> Bool {
-    self.change { state in state.authenticated(id, self.random) }
+  /// - Parameter owner: whose share it counts for; nil where all sessions are one user's.
+  /// - Returns: why it was not promised one.
+  @discardableResult public func authenticated(_ id: UInt64, owner: DescriptorOwner? = nil) -> SessionEnd? {
+    self.change { state in state.authenticated(id, owner: owner, self.random) }.end
   }
 
   /// The session has ended. What it has open still counts until it has closed.
@@ -100,22 +117,22 @@ public final class DescriptorLedger: Sendable {
     }
   }
 
-  /// Ends one session, drawn at random, of those that may be evicted.
+  /// Ends one of the sessions that may be evicted.
   public func evictOne() { self.change { state in ((), state.drawn(self.random)) } }
 
   // MARK: Sockets
 
   /// Counts a socket of a session until its channel has closed.
   ///
-  /// - Throws: ``SessionEnd/Limit/descriptors`` when there are too few descriptors.
+  /// - Throws: ``SessionEnd/Limit/descriptors`` when there are too few descriptors, for all or for this one's owner.
   public func take(for channel: any Channel, of id: UInt64) throws(SessionEnd) {
-    guard self.takeSocket(of: id) else {
-      throw SessionEnd(.limit(.descriptors))
-    }
+    if let end = self.takeSocket(of: id).end { throw end }
     channel.closeFuture.whenComplete { _ in self.socketClosed(of: id) }
   }
 
-  func takeSocket(of id: UInt64) -> Bool { self.change { state in state.takeSocket(of: id, self.random) } }
+  func takeSocket(of id: UInt64) -> DescriptorAnswer {
+    self.change { state in state.takeSocket(of: id, self.random) }
+  }
 
   func socketClosed(of id: UInt64) {
     self.change { state in

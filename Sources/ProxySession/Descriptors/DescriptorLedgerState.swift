@@ -2,11 +2,15 @@
 struct DescriptorLedgerState: Sendable {
   private struct Account {
     var isOpen = true
+    /// Known from authentication on; nil where nobody shares.
+    var owner: DescriptorOwner?
     var isPromised = false
     var sockets = 0
 
     /// What it has open, or was promised.
     var committed: Int { max(self.isPromised ? 1 : 0, self.sockets) }
+    /// What counts for its owner: the same, with its connection.
+    var held: Int { self.owner == nil ? 0 : self.committed + (self.isPromised ? 1 : 0) }
   }
 
   let limits: DescriptorLedger.Limits
@@ -18,10 +22,11 @@ struct DescriptorLedgerState: Sendable {
   private(set) var committed = 0
   /// Sessions that were promised a socket. Each has a connection, or had one.
   private(set) var promised = 0
+  /// What owners hold: an entry for each that holds anything.
+  private(set) var held: [DescriptorOwner: Int] = [:]
   /// One for each session that runs or has something open.
   private var accounts: [UInt64: Account] = [:]
-  /// Sessions without a promise, which have not been evicted.
-  private var evictable = IndexedSet<UInt64>()
+  private var evictable = EvictableSessions()
   /// At most one for each listener.
   var waiting: [@Sendable () -> Void] = []
 
@@ -33,11 +38,16 @@ struct DescriptorLedgerState: Sendable {
   var evictableSessions: Int { self.evictable.count }
 
   private var isFull: Bool { self.connections + self.committed + self.limits.perConnection > self.limits.descriptors }
-  private var hasSlack: Bool { self.open < self.limits.descriptors + DescriptorLedger.evictionSlack }
+
+  /// Whether there may be more, open and promised, before those that were evicted have closed.
+  private func hasSlack(_ slack: Int, for more: Int) -> Bool {
+    self.connections + self.committed + more <= self.limits.descriptors + slack
+  }
 
   /// Whether one more connection may come, if another one has to go for it.
   var hasCapacity: Bool {
-    self.connections < self.limits.connections && (!self.isFull || self.evictable.count > 0 && self.hasSlack)
+    guard self.connections < self.limits.connections else { return false }
+    return !self.isFull || self.evictable.count > 0 && self.hasSlack(DescriptorLedger.connectionSlack, for: 1)
   }
 
   // MARK: Connections
@@ -50,11 +60,7 @@ struct DescriptorLedgerState: Sendable {
   }
 
   /// One that may be evicted; it is drawn once.
-  mutating func drawn(_ random: (Int) -> Int) -> UInt64? {
-    let id = self.evictable.drawn(random)
-    if let id { self.evictable.remove(id) }
-    return id
-  }
+  mutating func drawn(_ random: (Int) -> Int) -> UInt64? { self.evictable.draw(random) }
 
   // MARK: Sessions
 
@@ -64,62 +70,89 @@ struct DescriptorLedgerState: Sendable {
     self.evictable.insert(id)
   }
 
-  mutating func authenticated(_ id: UInt64, _ random: (Int) -> Int) -> (Bool, evicted: UInt64?) {
-    guard var account = self.accounts[id], account.isOpen, !account.isPromised else { return (false, nil) }
-    let before = account.committed
+  mutating func receivedCredential(_ id: UInt64) { self.evictable.move(id, to: .authenticating) }
+
+  mutating func authenticated(
+    _ id: UInt64, owner: DescriptorOwner?, _ random: (Int) -> Int
+  ) -> (DescriptorAnswer, evicted: UInt64?) {
+    guard let before = self.accounts[id], before.isOpen else { return (.noDescriptors, nil) }
+    guard !before.isPromised else { return (.granted, nil) }
+    var account = before
+    account.owner = before.owner ?? owner
     account.isPromised = true
-    let more = account.committed - before
-    guard self.promised + 1 + self.committed + more + self.limits.loginReserve <= self.limits.descriptors else {
-      return (false, nil)
+    let answer = self.answer(to: account, instead: before)
+    guard answer == .granted else {
+      self.evictable.move(id, to: .refused)
+      return (answer, nil)
     }
     self.evictable.remove(id)
-    self.accounts[id] = account
-    self.promised += 1
-    self.committed += more
-    return (true, self.drawnIfOver(random))
+    self.set(id, to: account, instead: before)
+    return (.granted, self.drawnIfOver(random))
   }
 
   mutating func sessionEnded(_ id: UInt64) {
     self.evictable.remove(id)
-    guard var account = self.accounts[id], account.isOpen else { return }
-    let before = account.committed
-    if account.isPromised { self.promised -= 1 }
+    guard let before = self.accounts[id], before.isOpen else { return }
+    var account = before
     account.isOpen = false
     account.isPromised = false
-    self.committed -= before - account.committed
-    self.accounts[id] = account.sockets > 0 ? account : nil
+    self.set(id, to: account, instead: before)
   }
 
   // MARK: Sockets
 
-  mutating func takeSocket(of id: UInt64, _ random: (Int) -> Int) -> (Bool, evicted: UInt64?) {
+  mutating func takeSocket(of id: UInt64, _ random: (Int) -> Int) -> (DescriptorAnswer, evicted: UInt64?) {
     // A session that has ended may have something under way.
-    var account = self.accounts[id] ?? Account(isOpen: false)
-    let before = account.committed
+    let before = self.accounts[id] ?? Account(isOpen: false)
+    var account = before
     account.sockets += 1
-    let more = account.committed - before
-    guard self.hasSlack, more == 0 || self.allows(account) else { return (false, nil) }
-    self.accounts[id] = account
-    self.sockets += 1
-    self.committed += more
-    // For one that was promised, that was done with the promise.
-    return (true, more > 0 ? self.drawnIfOver(random) : nil)
-  }
-
-  /// Whether a session may have a socket that it was not promised: what logins need is not touched, and by further ones
-  /// not what the next sessions' first ones need.
-  private func allows(_ account: Account) -> Bool {
-    let connections = self.promised + (account.isPromised ? 0 : 1)
-    let kept = self.limits.loginReserve + (account.sockets > 1 ? self.limits.firstSocketReserve : 0)
-    return connections + self.committed + 1 + kept <= self.limits.descriptors
+    // For one that was promised, all was done with the promise.
+    let wasPromised = account.committed == before.committed
+    let answer = wasPromised ? .granted : self.answer(to: account, instead: before)
+    guard answer == .granted else { return (answer, nil) }
+    self.set(id, to: account, instead: before)
+    return (.granted, wasPromised ? nil : self.drawnIfOver(random))
   }
 
   mutating func socketClosed(of id: UInt64) {
-    guard var account = self.accounts[id], account.sockets > 0 else { return }
-    let before = account.committed
+    guard let before = self.accounts[id], before.sockets > 0 else { return }
+    var account = before
     account.sockets -= 1
-    self.sockets -= 1
-    self.committed -= before - account.committed
+    self.set(id, to: account, instead: before)
+  }
+
+  // MARK: Changes
+
+  /// Whether a session may have more than it was promised: what logins need is not touched, by further sockets not what the
+  /// next sessions' first ones need, and by further sessions not what other owners need.
+  private func answer(to account: Account, instead before: Account) -> DescriptorAnswer {
+    let promised = self.promised + (before.isPromised ? 0 : 1)
+    let committed = self.committed + account.committed - before.committed
+    let free = self.limits.descriptors - self.limits.loginReserve - promised - committed
+    guard self.hasSlack(DescriptorLedger.evictionSlack, for: account.committed - before.committed) else {
+      return .noDescriptors
+    }
+    let held = account.owner.flatMap { self.held[$0] }
+    let more = account.held - before.held
+    // One session more of an owner that has hardly any takes away nothing worth keeping.
+    let isModest = account.owner != nil && (held ?? 0) + more <= DescriptorLedger.Limits.modest
+    guard free >= (account.sockets > 1 && !isModest ? self.limits.firstSocketReserve : 0) else { return .noDescriptors }
+    // The first session of an owner needs no share.
+    guard let owner = account.owner, let held else { return .granted }
+    guard free >= self.limits.newOwnerReserve, held + more <= DescriptorLedger.Limits.share * free else {
+      return .shareUsedUp(owner)
+    }
+    return .granted
+  }
+
+  private mutating func set(_ id: UInt64, to account: Account, instead before: Account) {
+    self.promised += (account.isPromised ? 1 : 0) - (before.isPromised ? 1 : 0)
+    self.committed += account.committed - before.committed
+    self.sockets += account.sockets - before.sockets
+    if let owner = account.owner {
+      let held = (self.held[owner] ?? 0) + account.held - before.held
+      self.held[owner] = held > 0 ? held : nil
+    }
     self.accounts[id] = account.isOpen || account.sockets > 0 ? account : nil
   }
 

@@ -13,18 +13,26 @@ public struct DescriptorPlan: Hashable, Sendable {
   public let reserve: Int
   /// What it takes for as many sessions as there may be connections.
   public let needed: Int
+  /// Of one owner; nil where there is only one, and it has no share.
+  private let sessionsPerOwner: Int?
 
   /// - Parameters:
   ///   - connections: the cap on connections.
   ///   - available: descriptors that the process may have; nil when that is not known.
   ///   - listeners: each is one, and holds one connection that it has accepted too early.
   ///   - threads: descriptors that threads beside the event loops need at a time.
-  public init(connections: Int, available: Int?, listeners: Int, eventLoops: Int, threads: Int) {
+  ///   - sessionsPerOwner: the cap on the sessions of one owner; nil where there is only one, and it has no share.
+  public init(
+    connections: Int, available: Int?, listeners: Int, eventLoops: Int, threads: Int, sessionsPerOwner: Int? = nil
+  ) {
     self.connections = connections
+    self.sessionsPerOwner = sessionsPerOwner
     self.reserve = Self.fixed + 2 * listeners + 4 * eventLoops + threads
     self.usable = max(2, (available ?? .max) - self.reserve)
-    // Sessions leave to logins what is kept for them.
-    self.needed = 2 * connections + DescriptorLedger.Limits(connections: 1).loginReserve + self.reserve
+    // Sessions leave to logins, and owners to each other, what is kept for them.
+    let limits = DescriptorLedger.Limits(connections: 1)
+    let left = sessionsPerOwner.map { max(limits.newOwnerReserve, Self.left(by: min($0, connections))) } ?? 0
+    self.needed = 2 * connections + left + limits.loginReserve + self.reserve
   }
 
   /// What the ledger counts by.
@@ -32,10 +40,20 @@ public struct DescriptorPlan: Hashable, Sendable {
     DescriptorLedger.Limits(connections: self.connections, descriptors: self.usable)
   }
 
-  /// Sessions with one socket each that there may be at a time.
+  /// Descriptors that must be free beside an owner's last session of so many.
+  private static func left(by sessions: Int) -> Int {
+    (2 * sessions + DescriptorLedger.Limits.share - 1) / DescriptorLedger.Limits.share
+  }
+
+  /// Sessions with one socket each that there may be at a time, as few as their owners may be.
   public var sessions: Int {
     let limits = self.limits
-    return min(self.connections, (limits.descriptors - limits.loginReserve) / 2)
+    let usable = limits.descriptors - limits.loginReserve
+    guard let cap = self.sessionsPerOwner else { return min(self.connections, usable / 2) }
+    // One owner alone stops at its share, or at its cap, and then others have what they may.
+    let alone = DescriptorLedger.Limits.share * usable / (2 * (DescriptorLedger.Limits.share + 1))
+    let shared = max(min(cap, alone), (usable - Self.left(by: min(cap, self.connections))) / 2)
+    return min(self.connections, max(1, min(shared, (usable - limits.newOwnerReserve) / 2)))
   }
 
   /// Whether the descriptors are too few for the cap on connections.

@@ -11,12 +11,14 @@ struct IndexedSet<Element: Hashable & Sendable>: Sendable {
     self.elements.append(element)
   }
 
-  mutating func remove(_ element: Element) {
-    guard let place = self.places.removeValue(forKey: element) else { return }
+  /// - Returns: whether it was there.
+  @discardableResult mutating func remove(_ element: Element) -> Bool {
+    guard let place = self.places.removeValue(forKey: element) else { return false }
     let last = self.elements.removeLast()
-    guard place < self.elements.count else { return }
+    guard place < self.elements.count else { return true }
     self.elements[place] = last
     self.places[last] = place
+    return true
   }
 
   /// - Parameter random: a number below the one given.

@@ -6,6 +6,7 @@ for each job (a JSON line on standard input):
 {"binds": N, "server": S}             N BINDs that wait for their peers; answers "ports", too
 {"connects": N, "server": S, "host": NAME, "port": P}
                                       N requests that are not answered yet, for a name or an address
+{"relays": N, "server": S, "port": P} N relays to a port of 127.0.0.1
 {"idle": N, "server": S}              N clients that have authenticated and ask for nothing
 {"blackhole": [ADDRESS...]}           takes the backlog of a listener at each of the addresses, so that it answers nobody;
                                       answers "port"
@@ -88,6 +89,9 @@ def main() -> None:
             elif "binds" in job:
                 nobody = socks.Endpoint("127.0.0.1", 0)
                 done = list(threads.map(lambda _: attempt(request, job, 2, nobody, True), range(job["binds"])))
+            elif "relays" in job:
+                target = socks.Endpoint("127.0.0.1", job["port"])
+                done = list(threads.map(lambda _: attempt(request, job, 1, target, True), range(job["relays"])))
             elif "connects" in job:
                 target = socks.Endpoint(job["host"], job["port"])
                 done = list(threads.map(lambda _: attempt(request, job, 1, target, False), range(job["connects"])))

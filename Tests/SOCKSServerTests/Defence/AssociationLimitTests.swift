@@ -169,10 +169,10 @@ import Testing
     }
   }
 
-  /// One for the connection, one for the socket towards the client, one for IPv4; none is left for IPv6.
+  /// One for the connection, one for the socket towards the client, one for IPv4; the one that is left is for others.
   @Test func eachSocketIsADescriptor() async throws {
     let v6 = try await DatagramPeer("::1")
-    try await AssociationTests.associated(Self.setting(descriptors: 3)) { gateway, client, target in
+    try await AssociationTests.associated(Self.setting(descriptors: 4)) { gateway, client, target in
       try await client.send([1], to: target.address)
       #expect(try await target.receive().octets == [1])
       try await client.send([2], to: v6.address)
@@ -221,10 +221,11 @@ import Testing
     }
   }
 
-  /// With the peer of a BIND there is one left for the association's socket towards its client, and none for targets.
+  /// With the peer of a BIND there is one left for the association's socket towards its client, and none for targets: the
+  /// fifth is for other principals.
   @Test func aBindsPeerIsADescriptor() async throws {
     let (lookups, continuation) = AsyncStream.makeStream(of: Void.self)
-    var setting = Self.setting(descriptors: 4)
+    var setting = Self.setting(descriptors: 5)
     setting.lookUp = { _, _ in
       continuation.yield()
       return .failure(SessionEnd(.connectFailed(.noSuchName)))

@@ -47,7 +47,7 @@ import Testing
     let plan = DescriptorPlan(configuration, available: 100_000, eventLoops: 2)
     #expect(plan.reserve == 80 + 2 + 8 + 8 + 32)
     #expect(plan.usable == 100_000 - plan.reserve)
-    #expect(plan.needed == 20_000 + 128 + plan.reserve)
+    #expect(plan.needed == 20_000 + 715 + 128 + plan.reserve)
     #expect(plan.shortage == nil)
     #expect(DescriptorPlan(configuration, available: plan.needed, eventLoops: 2).shortage == nil)
     #expect(DescriptorPlan(configuration, available: plan.needed - 1, eventLoops: 2).shortage != nil)
@@ -60,8 +60,9 @@ import Testing
     let plan = DescriptorPlan(configuration, available: available, eventLoops: 2)
     #expect(plan.usable == max(2, available - plan.reserve))
     let shortage = try #require(plan.shortage)
-    #expect(
-      shortage.contains("limits.connections: 10000")
-        && shortage.contains("most \((plan.usable - min(128, plan.usable / 16)) / 2);"), "\(shortage)")
+    // One principal alone has seven eighths, and 2,500 sessions at most.
+    let sessions = plan.usable - min(128, plan.usable / 16)
+    let most = max(1, min(2_500, 7 * sessions / 16), (sessions - 715) / 2)
+    #expect(shortage.contains("limits.connections: 10000") && shortage.contains("most \(most);"), "\(shortage)")
   }
 }

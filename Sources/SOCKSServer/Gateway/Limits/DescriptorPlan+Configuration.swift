@@ -6,7 +6,8 @@ extension DescriptorPlan {
     let limits = configuration.limits
     self.init(
       connections: limits.connections, available: available, listeners: configuration.listen.count,
-      eventLoops: eventLoops, threads: 4 * limits.authenticationThreads + 2 * limits.lookupThreads)
+      eventLoops: eventLoops, threads: 4 * limits.authenticationThreads + 2 * limits.lookupThreads,
+      sessionsPerOwner: limits.sessionsPerPrincipal)
   }
 
   /// What to report to the operator when there are too few descriptors for the configuration.

@@ -7,6 +7,7 @@ import Synchronization
 /// debt is paid.
 final class PrincipalAccounts: Sendable {
   fileprivate struct Account {
+    let number: UInt64
     var sessions = 0
     let bucket: BandwidthBucket?
   }
@@ -16,6 +17,7 @@ final class PrincipalAccounts: Sendable {
     var accounts: [Identity: Account] = [:]
     /// Accounts without a session. The debt of some may have been paid since.
     var closed = 0
+    var nextNumber: UInt64 = 1
     /// They are looked through when there are so many.
     var nextRound = PrincipalAccounts.smallestRound
   }
@@ -47,12 +49,14 @@ final class PrincipalAccounts: Sendable {
   func open(_ identity: Identity, now: NIODeadline) -> PrincipalSession? {
     let identity = identity.accountKey
     return self.state.withLock { state in
-      var account = state.accounts[identity] ?? Account(bucket: self.bandwidth.map { BandwidthBucket($0, now: now) })
+      var account =
+        state.accounts[identity]
+        ?? Account(number: state.nextNumber, bucket: self.bandwidth.map { BandwidthBucket($0, now: now) })
       guard account.sessions < self.limit else { return nil }
-      if account.sessions == 0, state.accounts[identity] != nil { state.closed -= 1 }
+      if state.accounts[identity] == nil { state.nextNumber += 1 } else if account.sessions == 0 { state.closed -= 1 }
       account.sessions += 1
       state.accounts[identity] = account
-      return PrincipalSession(accounts: self, identity: identity, bucket: account.bucket)
+      return PrincipalSession(accounts: self, identity: identity, account)
     }
   }
 
@@ -108,14 +112,17 @@ extension Identity {
 
 /// A session that counts for its principal for as long as this lives.
 final class PrincipalSession: Sendable {
+  /// The account's, which no other principal ever has.
+  let number: UInt64
   let bucket: BandwidthBucket?
   private let accounts: PrincipalAccounts
   private let identity: Identity
 
-  fileprivate init(accounts: PrincipalAccounts, identity: Identity, bucket: BandwidthBucket?) {
+  fileprivate init(accounts: PrincipalAccounts, identity: Identity, _ account: PrincipalAccounts.Account) {
     self.accounts = accounts
     self.identity = identity
-    self.bucket = bucket
+    self.number = account.number
+    self.bucket = account.bucket
   }
 
   deinit { self.accounts.close(self.identity) }

@@ -9,15 +9,27 @@ extension Session {
   func countAuthenticated() {
     self.admission.authenticated()
     if self.identity != .unauthenticated { self.admission.hasProvedIdentity() }
-    self.services.registry.authenticated(id: self.record.id)
-    guard let identity = self.identity else { return }
-    self.principalSession = self.services.accounts.open(identity, now: self.channel.eventLoop.now)
-    self.exceedsPrincipalCap = self.principalSession == nil
+    if let identity = self.identity {
+      self.principalSession = self.services.accounts.open(identity, now: self.channel.eventLoop.now)
+      self.exceedsPrincipalCap = self.principalSession == nil
+    }
+    // What will not be served needs no descriptor.
+    if !self.exceedsPrincipalCap { self.services.registry.authenticated(id: self.record.id, owner: self.owner) }
   }
 
-  /// Why the request is refused whatever it asks for.
-  var refusalByLimits: SessionEnd? {
-    self.exceedsPrincipalCap ? SessionEnd(.limit(.sessionsPerPrincipal)) : nil
+  /// Why the request is refused whatever it asks for. Once this is nil, the session is not evicted.
+  func refusalByLimits() -> SessionEnd? {
+    if self.exceedsPrincipalCap { return SessionEnd(.limit(.sessionsPerPrincipal)) }
+    // Where none was left at the login, there may be one now.
+    return self.services.registry.authenticated(id: self.record.id, owner: self.owner)
+  }
+
+  /// Whose descriptors the session's are. Who has proved nothing shares them with everybody in the same network.
+  private var owner: DescriptorOwner? {
+    switch self.identity {
+    case .principal, .user: self.principalSession.map { .account($0.number) }
+    case .anonymous, .unauthenticated, nil: self.admission.network.map { .network($0) }
+    }
   }
 
   /// What holds to its bandwidths that part of a session which a grant is for, or which no rule was asked about; nil when

@@ -10,7 +10,9 @@ extension Session {
     case .selected(let method, let hasAlternatives):
       self.record.method = method
       self.record.hasAlternatives = hasAlternatives
-    case .receivedCredential: self.record.hasSentCredential = true
+    case .receivedCredential:
+      self.record.hasSentCredential = true
+      self.services.registry.receivedCredential(id: self.record.id)
     case .receivedPassword(let request, let answer): self.check(request, answer)
     case .authenticated(let client): self.authenticated(client)
     case .receivedRequest(let command, let destination, let answer): self.serve(command, destination, answer)
@@ -28,7 +30,7 @@ extension Session {
       case .associate: ServedAssociation(destination, of: self)
       }
     self.state = .serving(served)
-    if let end = self.refusalByLimits { return self.refuse(end, answer) }
+    if let end = self.refusalByLimits() { return self.refuse(end, answer) }
     served.begin { result in
       switch result {
       case .success(let bound): answer.finish(SOCKSReply(code: .succeeded, bound: bound))

@@ -34,10 +34,17 @@ final class SessionRegistry: Sendable {
     return true
   }
 
-  /// The session's client is known.
-  func authenticated(id: UInt64) { self.ledger.authenticated(id) }
+  /// The session's client has sent a credential.
+  func receivedCredential(id: UInt64) { self.ledger.receivedCredential(id) }
 
-  /// Ends one session, drawn at random, of those whose clients are not known.
+  /// The session's client is known: a descriptor is kept for what it asks for.
+  ///
+  /// - Returns: why not.
+  @discardableResult func authenticated(id: UInt64, owner: DescriptorOwner?) -> SessionEnd? {
+    self.ledger.authenticated(id, owner: owner)
+  }
+
+  /// Ends one of the sessions whose clients are not known.
   func endUnauthenticated() { self.ledger.evictOne() }
 
   /// The session has ended, and its record is written.
