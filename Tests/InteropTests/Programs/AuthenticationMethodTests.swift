@@ -178,8 +178,8 @@ extension ProgramTests {
     @Test(.timeLimit(.minutes(1))) func passwdRefusesWhatItCannotDo() async throws {
       try await Self.lend { _, folder in
         let cases: [(input: String, arguments: [String], complaint: String)] = [
-          ("", ["bob"], "no password was given"), ("\n", ["bob"], "1 to 255 octets"),
-          (String(repeating: "x", count: 256), ["bob"], "1 to 255 octets"), ("x", ["a:b"], "without a colon"),
+          ("", ["bob"], "no password was given"), ("\n", ["bob"], "1 to 255 bytes"),
+          (String(repeating: "x", count: 256), ["bob"], "1 to 255 bytes"), ("x", ["a:b"], "without a colon"),
           ("", ["--delete", "bob"], "has no user bob"),
         ]
         for (input, arguments, complaint) in cases {
