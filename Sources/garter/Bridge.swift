@@ -52,7 +52,10 @@ struct Bridge: AsyncParsableCommand {
 
   @OptionGroup var logOptions: LogOptions
 
-  func validate() throws { _ = try self.bridgeConfiguration() }
+  func validate() throws {
+    guard !self.quiet || !self.verbose else { throw ValidationError("--quiet and --verbose exclude each other") }
+    _ = try self.bridgeConfiguration()
+  }
 
   private func bridgeConfiguration() throws -> SOCKSClient.Bridge.Configuration {
     let listen: [SOCKSAddress]

@@ -36,6 +36,10 @@ struct Connect: AsyncParsableCommand {
 
   @OptionGroup var destination: TargetArguments
 
+  func validate() throws {
+    guard !self.quiet || !self.verbose else { throw ValidationError("--quiet and --verbose exclude each other") }
+  }
+
   func run() async throws {
     ProgramSignals.useDefaults()
     let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)

@@ -65,6 +65,7 @@ struct UDP: AsyncParsableCommand {
   @OptionGroup var destination: TargetArguments
 
   func validate() throws {
+    guard !self.quiet || !self.verbose else { throw ValidationError("--quiet and --verbose exclude each other") }
     _ = try self.listenAddress()
     guard (1...86_400).contains(self.idle) else { throw ValidationError("--idle is 1 to 86400 seconds") }
     guard self.wait <= 86_400 else { throw ValidationError("--wait is 0 to 86400 seconds") }

@@ -86,6 +86,8 @@ import Testing
     #expect(
       try TargetPattern(parsing: "::ffff:10.0.0.0/104") == .network(IPNetwork(parsing: "10.0.0.0/8")))
     #expect(try TargetPattern(parsing: "::ffff:10.0.0.1") == TargetPattern(parsing: "10.0.0.1"))
+    #expect(try TargetPattern(parsing: "[::1]") == TargetPattern(parsing: "::1"))
+    #expect(throws: ValueError.self) { try TargetPattern(parsing: "[::1") }
     #expect(try IPNetwork(parsing: "::ffff:10.0.0.0/104") == IPNetwork(parsing: "10.0.0.0/8"))
     #expect(try IPNetwork(parsing: "::ffff:0:0/96") == IPNetwork(parsing: "0.0.0.0/0"))
   }

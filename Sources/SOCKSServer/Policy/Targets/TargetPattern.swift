@@ -11,7 +11,7 @@ public enum TargetPattern: Hashable, Sendable, CustomStringConvertible {
 
   public init(parsing text: String) throws(ValueError) {
     // As the host that a client asks for: converted, and then recognized.
-    let text = try ASCIIName.converted(text)
+    let text = Self.withoutBrackets(try ASCIIName.converted(text))
     if text == "*" {
       self = .any
     } else if text.contains("/") || text.contains(":") || IPAddress(text) != nil {
@@ -19,6 +19,13 @@ public enum TargetPattern: Hashable, Sendable, CustomStringConvertible {
     } else {
       self = .name(try NamePattern(parsing: text))
     }
+  }
+
+  /// `[::1]` is written `::1`, as in requests.
+  private static func withoutBrackets(_ text: String) -> String {
+    guard text.hasPrefix("["), text.hasSuffix("]") else { return text }
+    let inner = text.dropFirst().dropLast()
+    return IPAddress(inner) == nil ? text : String(inner)
   }
 
   public var description: String {
