@@ -12,6 +12,10 @@ public final class StepPool: Sendable {
   private let limit: Int
   private let underWay = Mutex(0)
 
+  /// For the clients of a process that makes no pool of its own: four threads, started when it is first used, and up to 256
+  /// steps waiting or running. It is never shut down.
+  public static let shared = StepPool(threads: 4, limit: 256)
+
   /// Starts the threads.
   ///
   /// - Parameters:

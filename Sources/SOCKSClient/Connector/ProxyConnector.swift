@@ -12,9 +12,8 @@ import SOCKSNIO
 /// the connector was made is used. A connector never makes a second attempt in a weaker form.
 ///
 /// ```swift
-/// let pool = StepPool(threads: 4, limit: 64)
 /// let gateway = try SOCKSAddress(parsing: "gw.example.com:1080", defaultPort: 1080)
-/// let connector = ProxyConnector(.init(gateway: gateway), pool: pool)
+/// let connector = ProxyConnector(.init(gateway: gateway))
 /// let target = SOCKSAddress(host: try SOCKSHost("db.example.com"), port: 5432)
 /// let answer = try await connector.withConnection(to: target) { input, output in … }
 /// ```
@@ -29,11 +28,11 @@ public final class ProxyConnector: Sendable {
   let datagramMemory = LoopLocal { DatagramMemory() }
 
   /// - Parameters:
-  ///   - pool: where the steps of contexts run; it belongs to the caller, and may be shared.
+  ///   - pool: where the steps of contexts run, which may block; one of the caller's own, or the process's.
   ///   - tokens: what protects messages once a connection is established.
   ///   - group: where channels run that are not asked for on a certain event loop.
   public convenience init(
-    _ configuration: Configuration, pool: StepPool, tokens: TokenEngine = .automatic,
+    _ configuration: Configuration, pool: StepPool = .shared, tokens: TokenEngine = .automatic,
     group: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton
   ) {
     var provided = GSSInitiatorProvider.Configuration(
