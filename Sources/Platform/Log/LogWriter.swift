@@ -78,6 +78,9 @@ public final class LogWriter: Sendable {
     }
   }
 
+  /// Lines that wait to be written, without those that the thread has taken.
+  var waiting: Int { self.state.withLock { $0.queue.count } }
+
   /// What was lost and has not been said yet.
   var lost: LogQueue.Lost { self.state.withLock { $0.queue.lost } }
 

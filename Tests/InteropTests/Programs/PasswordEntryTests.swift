@@ -75,8 +75,8 @@ extension ProgramTests {
       arguments: [
         (["first\\r", "second\\r"], "the two are not the same"), (["first\\r", "\\x03"], "the two are not the same"),
         (["fir\\x03"], "no password was given"), (["\\x04"], "no password was given"),
-        (["\\r", "\\r"], "1 to 255 octets"),
-        (["a\\x00b\\r", "a\\x00b\\r"], "no NUL among them"),
+        (["\\r", "\\r"], "1 to 255 bytes"),
+        (["a\\x00b\\r", "a\\x00b\\r"], "none of them NUL"),
       ])
     func whatIsNotAPasswordChangesNothing(typed: [String], complaint: String) async throws {
       try await Folder.lend { folder in

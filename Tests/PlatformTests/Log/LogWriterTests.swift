@@ -90,10 +90,15 @@ import Testing
     // Nobody reads: the pipe and the thread's hands are full when the queue is.
     let filler = [UInt8](repeating: UInt8(ascii: "f"), count: 4_095) + [UInt8(ascii: "\n")]
     var fillers = 0
-    while fillers <= pipe.capacity / filler.count + 2 || log.lost.isEmpty {
+    // One by one, until the thread waits with one that the pipe does not take.
+    for _ in 0...pipe.capacity / filler.count {
       log.enqueue(filler, .ordinary)
       fillers += 1
-      if fillers % 40 == 0 { usleep(2_000) }
+      while log.waiting > 0 { usleep(200) }
+    }
+    while log.lost.isEmpty {
+      log.enqueue(filler, .ordinary)
+      fillers += 1
     }
     let start = ContinuousClock.now
     for number in 0..<500 { log.enqueue(Self.text(number), .reserved) }

@@ -22,7 +22,8 @@ extension ProxyConnectorError: CustomStringConvertible {
     case .unknownService where self.detail.contains("krbtgt/"):
       // The ticket that is missing is one for another realm.
       return
-        "your realm and the gateway's do not trust each other\(self.inParentheses): use a ticket of the gateway's realm"
+        "Kerberos does not know a way from your realm to the gateway's\(self.inParentheses): check that realm "
+        + "([domain_realm] in krb5.conf), or use a ticket of it"
     case .unknownService:
       return "Kerberos does not know the service \(self.service): check the gateway's name, or "
         + "try --service \(self.otherService) or --principal\(self.inParentheses)" + self.principalHint
