@@ -180,7 +180,7 @@ public final class EncapsulationHandler: ChannelDuplexHandler {
     context.fireErrorCaught(error)
   }
 
-  /// The state is final already, and nothing of ours is being changed: who is told may write or close at once.
+  /// The state is final already, and nothing of ours is being changed: a caller that learns of it may write or close at once.
   private func failWrites(_ error: any Error) {
     for promise in self.outbound.takePromises() { promise.fail(error) }
   }

@@ -54,6 +54,17 @@ final class ConfigurationReader {
     }
   }
 
+  /// A whole number within bounds.
+  func count(_ node: YAMLNode, _ path: String, within bounds: ClosedRange<Int>) -> Int? {
+    self.value(node, path, expected: "a number") { text throws(ValueError) in
+      guard let number = decimal(text), bounds.contains(number) else {
+        throw ValueError(
+          "expected a whole number from \(bounds.lowerBound) to \(bounds.upperBound), not \(quoted(text))")
+      }
+      return number
+    }
+  }
+
   /// One of the words of an enumeration.
   func choice<Choice: RawRepresentable<String> & CaseIterable>(
     _ node: YAMLNode, _ path: String, of type: Choice.Type = Choice.self

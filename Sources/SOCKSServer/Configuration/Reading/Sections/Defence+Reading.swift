@@ -53,15 +53,3 @@ extension Configuration.Keepalive {
     return duration
   }
 }
-
-extension ConfigurationReader {
-  fileprivate func count(_ node: YAMLNode, _ path: String, within bounds: ClosedRange<Int>) -> Int? {
-    self.value(node, path, expected: "a number") { text throws(ValueError) in
-      guard let number = decimal(text), bounds.contains(number) else {
-        throw ValueError(
-          "expected a whole number from \(bounds.lowerBound) to \(bounds.upperBound), not \(quoted(text))")
-      }
-      return number
-    }
-  }
-}

@@ -54,16 +54,7 @@ extension Configuration.Passwords {
       }
       var passwords = Self(file: file ?? "")
       for key in Self.keys {
-        keys.optional(key.name) { node, path in
-          reader.value(node, path, expected: "a number") { text throws(ValueError) in
-            guard let number = decimal(text), key.bounds.contains(number) else {
-              throw ValueError(
-                "expected a whole number from \(key.bounds.lowerBound) to \(key.bounds.upperBound), not \(quoted(text))"
-              )
-            }
-            return number
-          }
-        }.map { passwords[keyPath: key.field] = $0 }
+        keys.optional(key.name) { reader.count($0, $1, within: key.bounds) }.map { passwords[keyPath: key.field] = $0 }
       }
       return file.map { _ in passwords }
     }
