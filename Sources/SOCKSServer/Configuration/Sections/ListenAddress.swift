@@ -29,12 +29,11 @@ public struct ListenAddress: Hashable, Sendable, CustomStringConvertible {
     guard let port = decimal(text[text.index(after: colon)...]).flatMap(UInt16.init(exactly:)) else {
       throw ValueError("\(expectation); a port is a number from 0 to 65535")
     }
-    let (first, second) = (address.octets[0], address.octets[1])
-    if address.bitWidth == 128, first == 0xFE, second & 0xC0 == 0x80 {
+    let kinds = SpecialAddress.ranges(of: address).map(\.kind)
+    if address.bitWidth == 128, kinds.contains(.linkLocal) {
       throw ValueError("\(quoted(text)) is link-local, and needs an interface; listen on [::] or on another address")
     }
-    let isMulticast = address.bitWidth == 128 ? first == 0xFF : (224...239).contains(first)
-    if isMulticast || address == .v4(0xFFFF_FFFF) {
+    if kinds.contains(.multicast) || kinds.contains(.broadcast) {
       throw ValueError("\(quoted(text)) is not the address of a host")
     }
     self.init(address: address, port: port)
